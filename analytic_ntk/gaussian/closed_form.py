@@ -1,0 +1,186 @@
+"""Closed forms of Gaussian expectations as tidy sympy expressions, each proved equal to its derivation.
+
+The moment engine derives the raw expression; the tidy one is accepted only if it is shown equal to the
+raw one, symbolically or by overlapping enclosures at rational points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import sympy as sp
+from flint import acb, arb
+
+from analytic_ntk.arithmetic.functions import Angle, ConditionalPhi, Phi, Phi2, RealPart, Ridge, merge_reflections
+from analytic_ntk.arithmetic.interpret import compile_ball, exact_ball
+from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.errors import NoClosedFormError, PrecisionError
+from analytic_ntk.gaussian.moments import line_moment, pair_moment
+from analytic_ntk.gaussian.operations import SYMBOLIC
+from analytic_ntk.gaussian.terms import Term, Terms
+from analytic_ntk.notation import q11, q12, q22
+
+ATOMS = (Angle, Phi, Phi2, ConditionalPhi, Ridge, RealPart, sp.exp)
+_CHECK_POINTS = ((sp.Rational(7, 9), sp.Rational(5, 4), sp.Rational(-1, 3)), (sp.Rational(1, 2), sp.S.One, sp.Rational(2, 5)))
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """``expression`` equals the engine's ``raw`` result; ``proof`` says how that was established."""
+
+    expression: sp.Expr
+    raw: sp.Expr
+    proof: str
+
+
+@lru_cache(maxsize=512)
+def dual_formula(f: Terms, g: Terms) -> ClosedForm:
+    """``E f(u) g(v)`` for ``(u, v) ~ N(0, [[q11, q12], [q12, q22]])`` in the symbols of the field.
+
+    >>> import sympy as sp
+    >>> from analytic_ntk.gaussian.pieces import Pieces
+    >>> from analytic_ntk.gaussian.terms import terms_of
+    >>> from analytic_ntk.notation import x
+    >>> relu = terms_of(Pieces.of(sp.Max(x, 0)))
+    >>> dual_formula(relu, relu).expression
+    (q12*(pi - Angle(q11, q22, q12)) + sqrt(q11*q22 - q12**2))/(2*pi)
+    """
+    root = sp.sqrt(q11 * q22 - q12**2)
+    return _settle(_sum(f, g, lambda one, other: pair_moment(one, other, q11, q22, q12, root, SYMBOLIC)))
+
+
+@lru_cache(maxsize=512)
+def second_moment_formula(f: Terms, g: Terms) -> ClosedForm:
+    """``E f(u) g(u)`` for ``u ~ N(0, q11)`` in the symbol ``q11``."""
+    return _settle(_sum(f, g, lambda one, other: line_moment(one, other, q11, SYMBOLIC)))
+
+
+def _conjugate(term: Term) -> Term:
+    return Term(sp.expand(sp.conjugate(term.coefficient)), term.power, term.a, sp.expand(sp.conjugate(term.b)), term.psi)
+
+
+def _is_complex(term: Term) -> bool:
+    return any(e.has(sp.I) for e in (term.coefficient, term.a, term.b))
+
+
+def _sum(f: Terms, g: Terms, moment: Callable[[Term, Term], sp.Expr]) -> sp.Expr:
+    """Sum over pairs of terms; a pair and its complex conjugate give twice a real part."""
+    total = sp.S.Zero
+    seen: set[tuple[Term, Term]] = set()
+    for one in f:
+        for other in g:
+            if (one, other) in seen:
+                continue
+            value = moment(one, other)
+            if _is_complex(one) or _is_complex(other):
+                partner = (_conjugate(one), _conjugate(other))
+                seen.add(partner)
+                value = _real_part(value) * (1 if partner == (one, other) else 2)
+            total += value
+    return total
+
+
+def _real_part(value: sp.Expr) -> sp.Expr:
+    if not value.has(Phi, Phi2, ConditionalPhi, Ridge, Angle):
+        return sp.expand(sp.expand_complex(value).as_real_imag()[0])
+    return RealPart(sp.factor_terms(value))
+
+
+def _settle(raw: sp.Expr) -> ClosedForm:
+    tidy = tidied(raw)
+    if tidy == raw:
+        return ClosedForm(raw, raw, "derived")
+    if sp.expand(tidy - raw) == 0:
+        return ClosedForm(tidy, raw, "symbolic")
+    if _agree_at_points(tidy, raw):
+        return ClosedForm(tidy, raw, "enclosures overlap to 60 digits at rational points")
+    return ClosedForm(raw, raw, "derived")
+
+
+def tidied(raw: sp.Expr) -> sp.Expr:
+    """The shortest of a few rewritings of an expression."""
+    expanded = sp.expand(merge_reflections(_gather_exponentials(raw)))
+    candidates = [raw, expanded, sp.factor_terms(expanded), _collected(expanded, sp.factor_terms)]
+    over_pi = sp.expand(2 * sp.pi * expanded)
+    candidates.append(sp.collect(over_pi, q12, func=sp.factor_terms) / (2 * sp.pi))
+    if sp.count_ops(expanded) < 400:
+        candidates.append(_collected(expanded, sp.factor))
+    candidates += [sp.powsimp(candidate) for candidate in candidates]
+    return min(candidates, key=_length)
+
+
+def _length(expr: sp.Expr) -> int:
+    """How long an expression reads: operations, each parameter and symbol counted."""
+    return int(sp.count_ops(expr)) + sum(1 for node in sp.preorder_traversal(expr) if node.is_Atom)
+
+
+def _collected(expr: sp.Expr, tidy: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
+    roots = {node for node in expr.atoms(sp.Pow) if not node.exp.is_Integer and node.has(q12)}
+    atoms = sorted(expr.atoms(*ATOMS, sp.asin) | roots, key=sp.default_sort_key)
+    if not atoms:
+        return tidy(expr)
+    return sp.factor_terms(sp.collect(expr, atoms, func=tidy))
+
+
+def _gather_exponentials(expr: sp.Expr) -> sp.Expr:
+    """``c (exp(A + d) +- exp(A - d))`` as ``2 c exp(A) cosh d`` or ``sinh d``, where nothing else is there."""
+    expr = sp.expand(expr)
+    table: dict[sp.Expr, sp.Expr] = {}
+    rest = sp.S.Zero
+    for summand in sp.Add.make_args(expr):
+        coefficient, exponentials = sp.S.One, sp.S.Zero
+        for factor in sp.Mul.make_args(summand):
+            if isinstance(factor, sp.exp):
+                exponentials += factor.args[0]
+            else:
+                coefficient *= factor
+        exponent = sp.expand(exponentials)
+        if exponent.has(q12) and not coefficient.has(*ATOMS):
+            table[exponent] = table.get(exponent, sp.S.Zero) + coefficient
+        else:
+            rest += summand
+    while table:
+        exponent, coefficient = table.popitem()
+        even = sp.expand(exponent.subs(q12, -q12))
+        partner = table.get(even)
+        middle = sp.expand((exponent + even) / 2)
+        half = sp.expand((exponent - even) / 2)
+        if partner is not None and half.has(q12):
+            if half.could_extract_minus_sign():
+                half, coefficient, partner = -half, partner, coefficient
+            if sp.expand(partner - coefficient) == 0:
+                rest += 2 * coefficient * sp.exp(middle) * sp.cosh(half)
+                del table[even]
+                continue
+            if sp.expand(partner + coefficient) == 0:
+                rest += 2 * coefficient * sp.exp(middle) * sp.sinh(half)
+                del table[even]
+                continue
+            if half != sp.expand((exponent - even) / 2):
+                coefficient, partner = partner, coefficient
+        rest += coefficient * sp.exp(exponent)
+    return rest
+
+
+def _agree_at_points(one: sp.Expr, other: sp.Expr) -> bool:
+    """Whether the enclosures of two expressions overlap, to 60 digits, at rational points."""
+    symbols = tuple(sorted(one.free_symbols | other.free_symbols, key=str))
+    functions = [compile_ball(e, symbols) for e in (one, other)]
+    for a, b, c in _CHECK_POINTS:
+        known = {q11: a, q22: b, q12: c}
+        with working_precision(320):
+            point = [exact_ball(known.get(s, sp.Rational(3 + i, 7))) for i, s in enumerate(symbols)]
+            try:
+                left, right = (_real(f(*point)) for f in functions)
+            except (PrecisionError, NoClosedFormError):
+                return False
+            difference = left - right
+            if not (difference.is_finite() and difference.contains(arb(0)) and difference.rad() < arb(10) ** -60):
+                return False
+    return True
+
+
+def _real(value: arb | acb) -> arb:
+    return value.real if isinstance(value, acb) else value
