@@ -1,0 +1,69 @@
+"""Digits asked for are digits delivered: raise the working precision until the enclosures are tight enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flint import arb
+
+from analytic_ntk.arithmetic.precision import BITS_PER_DIGIT, bits_for, working_precision
+from analytic_ntk.enclosure import Enclosure
+from analytic_ntk.errors import DomainError, PrecisionError
+
+MAX_DIGITS = 10_000
+_TRIES = 7
+
+
+def certify(compute: Callable[[], tuple[tuple[arb, ...], arb]], digits: int, what: str) -> tuple[Enclosure, ...]:
+    """Enclosures with ``digits`` certain relative digits each.
+
+    ``compute`` runs at the precision in force and returns the values and a scale. A value whose enclosure
+    meets 0 is accepted when its radius is at most ``10^-digits`` times the scale: no number of digits
+    tells it from 0. Raises :class:`PrecisionError`, saying what was reached, when more precision stops
+    helping.
+    """
+    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= MAX_DIGITS:
+        raise DomainError(f"digits = {digits!r}", f"an integer from 1 to {MAX_DIGITS}")
+    bits = bits_for(digits) + 40
+    reached = -1.0
+    failure: PrecisionError | None = None
+    for attempt in range(_TRIES):
+        with working_precision(bits):
+            try:
+                values, scale = compute()
+            except PrecisionError as error:
+                failure = error
+                values = None
+            if values is not None:
+                accuracy = min(_accuracy(value, scale) for value in values)
+                if accuracy >= digits * BITS_PER_DIGIT:
+                    return tuple(Enclosure.of(value) for value in values)
+                if attempt >= 2 and accuracy < reached + 4:
+                    reached = max(reached, accuracy)
+                    break
+                shortfall = digits * BITS_PER_DIGIT - max(accuracy, 0)
+                reached = max(reached, accuracy)
+                bits += int(max(40, 1.1 * shortfall, 0.3 * bits if accuracy < 0 else 0))
+            else:
+                if attempt >= 2:
+                    break
+                bits += bits // 2
+    found = max(0, int(reached / BITS_PER_DIGIT))
+    detail = f" ({failure.given})" if failure else ""
+    raise PrecisionError(
+        f"{found} digits of {what}{detail}", f"{digits} digits", "ask for fewer digits", reached=found
+    )
+
+
+def _accuracy(value: arb, scale: arb) -> float:
+    """Certain bits: relative to the value, or to the scale where the value may be 0."""
+    if not value.is_finite():
+        return -1.0
+    if value.rad() == 0:
+        return float("inf")
+    if value.contains(0):
+        ratio = (value.abs_upper() / scale.abs_lower()) if scale > 0 else arb("nan")
+        if not ratio.is_finite():
+            return -1.0
+        return -float(ratio.log().mid()) / 0.6931471805599453
+    return float(value.rel_accuracy_bits())

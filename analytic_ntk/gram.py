@@ -1,0 +1,137 @@
+"""Float64 kernel matrices of real data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analytic_ntk.activation import Activation
+from analytic_ntk.errors import DomainError
+from analytic_ntk.pair import Pair
+from analytic_ntk.systems.float64 import Float64
+from analytic_ntk.systems.protocol import Arithmetic
+
+Array = NDArray[np.float64]
+Push = Callable[[Pair, Arithmetic], Pair]
+BLOCK_PAIRS = 1 << 18
+"""Pairs handled at once: bounds the memory beyond the result."""
+NEAR = 0.9
+"""Above this |rho| the gap is computed from differences of directions, not from the product."""
+
+
+def gram(
+    push: Push, activations: tuple[Activation, ...], X: ArrayLike, Y: ArrayLike | None, kernel: str
+) -> Array | tuple[Array, Array]:
+    """NNGP and NTK matrices in float64.
+
+    ``X`` is ``(n, d)``, ``Y`` is ``(m, d)`` (or absent: ``X`` against itself, exactly symmetric); the
+    result is ``(n, m)``, for ``kernel="both"`` the two matrices ``(nngp, ntk)``. Kind of answer: float64,
+    relative to ``sqrt(K(x,x) K(y,y))`` accurate to about 1e-13 per layer times the condition number of the
+    depth recursion (a chaotic network amplifies rounding). Duplicate rows give equal entries, zero rows
+    are fine. Raises :class:`DomainError` for other shapes, for complex or non-finite entries, for an
+    infinite expectation and for kernels that overflow float64.
+    """
+    if kernel not in ("nngp", "ntk", "both"):
+        raise DomainError(f"kernel = {kernel!r}", '"nngp", "ntk" or "both"')
+    for phi in activations:
+        phi.require_numeric()
+    first = _data(X, "X")
+    second = first if Y is None else _data(Y, "Y")
+    if first.shape[1] != second.shape[1]:
+        raise DomainError(f"X with {first.shape[1]} and Y with {second.shape[1]} columns", "equal dimensions")
+    same = Y is None
+    n, m = len(first), len(second)
+    nngp, ntk = np.empty((n, m)), np.empty((n, m))
+    one, two = _Inputs(first), _Inputs(second)
+    for rows, columns in _pairs(n, m, same):
+        result = push(_input_pair(one, two, rows, columns), Float64())
+        for matrix, values in ((nngp, result.q12), (ntk, result.ntk)):
+            if not np.all(np.isfinite(values)):
+                raise DomainError(
+                    "a kernel value too large for float64", "finite kernels",
+                    "rescale the inputs or the variances, or use Network.certified for single pairs",
+                )
+            matrix[rows, columns] = values
+            if same:
+                matrix[columns, rows] = values
+    return (nngp, ntk) if kernel == "both" else nngp if kernel == "nngp" else ntk
+
+
+def _data(value: ArrayLike, name: str) -> Array:
+    array = np.asarray(value)
+    if array.dtype == object or array.dtype.kind not in "fiub":
+        raise DomainError(f"{name} of dtype {array.dtype}", "real numbers", "convert to float64")
+    if array.ndim != 2:
+        raise DomainError(
+            f"{name} of shape {array.shape}", "a matrix (n, d)", f"use {name}.reshape(-1, 1) for scalar inputs"
+        )
+    if 0 in array.shape:
+        raise DomainError(f"{name} of shape {array.shape}", "at least one row and one column")
+    array = np.ascontiguousarray(array, dtype=np.float64)
+    if not np.all(np.isfinite(array)):
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        raise DomainError(f"{name}[{row}, {column}] = {array[row, column]}", "finite numbers", "clean the data")
+    return array
+
+
+class _Inputs:
+    """Rows with their squared norms per dimension and their directions."""
+
+    def __init__(self, data: Array) -> None:
+        scale = np.max(np.abs(data), axis=1)
+        safe = np.where(scale > 0, scale, 1.0)
+        unit = data / safe[:, None]
+        length = np.sqrt(np.sum(unit * unit, axis=1))
+        self.direction = unit / np.where(length > 0, length, 1.0)[:, None]
+        with np.errstate(over="ignore"):
+            self.q = np.sum(data * data, axis=1) / data.shape[1]
+        lost = (scale > 0) & ((self.q < np.finfo(float).tiny) | ~np.isfinite(self.q))
+        if np.any(lost):
+            row = int(np.argmax(lost))
+            raise DomainError(
+                f"row {row} with entries of size {scale[row]:.3g}", "squared norms that float64 can hold", "rescale"
+            )
+
+
+def _pairs(n: int, m: int, same: bool) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Index pairs in blocks of whole rows (from the diagonal on, for a symmetric matrix)."""
+    start = 0
+    while start < n:
+        stop = start
+        size = 0
+        while stop < n and (size == 0 or size + m - (stop if same else 0) <= BLOCK_PAIRS):
+            size += m - (stop if same else 0)
+            stop += 1
+        rows, columns = np.meshgrid(np.arange(start, stop), np.arange(m), indexing="ij")
+        if same:
+            keep = columns >= rows
+            yield rows[keep], columns[keep]
+        else:
+            yield rows.ravel(), columns.ravel()
+        start = stop
+
+
+def _input_pair(one: _Inputs, two: _Inputs, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Pair:
+    """The input covariances of a block of pairs, near-parallel ones from differences of directions."""
+    q11, q22 = one.q[rows], two.q[columns]
+    first, last = int(rows.min()), int(rows.max())
+    cosines = (one.direction[first : last + 1] @ two.direction.T)[rows - first, columns]
+    root = np.sqrt(q11) * np.sqrt(q22)
+    defect = 1.0 - np.abs(cosines)
+    near = np.flatnonzero(np.abs(cosines) > NEAR)
+    step = max(1, (1 << 22) // one.direction.shape[1])
+    for begin in range(0, len(near), step):
+        chosen = near[begin : begin + step]
+        sign = np.sign(cosines[chosen])[:, None]
+        difference = one.direction[rows[chosen]] - sign * two.direction[columns[chosen]]
+        defect[chosen] = 0.5 * np.sum(difference * difference, axis=1)
+    gap = root * defect
+    q12 = np.copysign(root - gap, cosines)
+    zero = root == 0
+    gap[zero], q12[zero] = 0.0, 0.0
+    equal = (defect == 0.0) & (q11 == q22) & (cosines > 0)
+    q12[equal] = q11[equal]
+    return Pair(q11, q22, q12, np.zeros_like(q12), gap)

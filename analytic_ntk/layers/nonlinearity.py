@@ -1,0 +1,33 @@
+"""The activation applied to every unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from analytic_ntk.activation import Activation
+from analytic_ntk.errors import DomainError
+from analytic_ntk.pair import Pair
+from analytic_ntk.systems.protocol import Arithmetic
+
+
+@dataclass(frozen=True)
+class Nonlinearity:
+    """``f -> phi(f)``, unit by unit:  ``q12' = E phi(u) phi(v)``,  ``ntk' = ntk * E phi'(u) phi'(v)``.
+
+    The derivative is the one away from jumps (``phi' = 0`` for a step), as in gradient descent.
+    """
+
+    activation: Activation
+    takes_gaussian: ClassVar[bool] = True
+    gives_gaussian: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.activation, Activation):
+            raise DomainError(
+                f"activation = {self.activation!r}", "an Activation", "use Activation.parse(text) or Activation(expr)"
+            )
+
+    def push(self, pair: Pair, arithmetic: Arithmetic) -> Pair:
+        result = arithmetic.expectations(self.activation, pair)
+        return Pair(result.q11, result.q22, result.q12, pair.ntk * result.derivative, result.gap)

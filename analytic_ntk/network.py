@@ -1,0 +1,183 @@
+"""The infinitely wide network: layers composed, and the doors to its kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+from flint import arb
+
+from analytic_ntk import gram as _gram
+from analytic_ntk.activation import Activation
+from analytic_ntk.enclosure import Enclosure
+from analytic_ntk.errors import DomainError
+from analytic_ntk.exact import ExactNumber, exact_number
+from analytic_ntk.formula import KernelFormula
+from analytic_ntk.layers import Dense, Layer, Nonlinearity
+from analytic_ntk.layers.protocol import activations_of, check_sequence
+from analytic_ntk.notation import q11, q12, q22, rho
+from analytic_ntk.pair import Pair
+from analytic_ntk.systems.ball import Ball
+from analytic_ntk.certify import certify
+from analytic_ntk.systems.exact import Exact
+from analytic_ntk.systems.protocol import Arithmetic
+from analytic_ntk.series import KernelSeries, network_series
+
+MAX_DEPTH = 10_000
+
+
+@dataclass(frozen=True)
+class KernelValues:
+    """Certified values of both kernels at one pair of inputs."""
+
+    nngp: Enclosure
+    ntk: Enclosure
+
+
+@dataclass(frozen=True, init=False)
+class Network:
+    """Layers composed. The first is ``Dense``; pre-activations (``Dense``, ``Residual``, ``LayerNorm``) come out.
+
+    With ``S(x, y)`` the NNGP kernel and ``T(x, y)`` the NTK, starting from ``<x, y>/d``:
+
+        S_1 = w <x, y>/d + b,                      T_1 = S_1
+        S_{l+1} = w E phi(u) phi(v) + b,           T_{l+1} = S_{l+1} + w E phi'(u) phi'(v) T_l
+
+    (NTK parametrisation; Jacot, Gabriel, Hongler 2018; Lee et al. 2019.)
+
+    >>> from analytic_ntk import Network, activations
+    >>> network = Network.mlp(activations.relu, depth=1, weight_variance=2, bias_variance=0)
+    >>> print(network.at("1", "1/2", "1", digits=20).ntk)
+    2.8846757743218...
+    """
+
+    layers: tuple[Layer, ...]
+
+    def __init__(self, *layers: Layer) -> None:
+        if not layers:
+            raise DomainError("a network without layers", "at least one Dense layer")
+        object.__setattr__(self, "layers", tuple(layers))
+        if not isinstance(layers[0], Dense):
+            raise DomainError(
+                f"a network that starts with {type(layers[0]).__name__}", "Dense as first layer",
+                "the inputs are not Gaussian: put Dense(weight_variance, bias_variance) first",
+            )
+        if not check_sequence(self.layers, gaussian=False, where="the network"):
+            raise DomainError(
+                f"a network that ends with {type(layers[-1]).__name__}", "Dense (or a sum of such) as last layer",
+                "add Dense(weight_variance, bias_variance)",
+            )
+
+    @classmethod
+    def mlp(
+        cls, activation: Activation | Sequence[Activation], depth: int,
+        weight_variance: ExactNumber, bias_variance: ExactNumber,
+    ) -> Network:
+        """The fully connected network with ``depth`` hidden layers (nonlinearities).
+
+        One activation for all, or a sequence of ``depth`` of them, first layer first. Variances, not
+        standard deviations, exact numbers >= 0. Raises :class:`DomainError` otherwise.
+        """
+        if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= MAX_DEPTH:
+            raise DomainError(
+                f"depth = {depth!r}", f"an integer from 1 to {MAX_DEPTH}",
+                "depth counts nonlinearities; a linear network is Network(Dense(w, b))",
+            )
+        if isinstance(activation, Activation):
+            chosen: Sequence[Activation] = [activation] * depth
+        else:
+            chosen = list(activation)
+            if len(chosen) != depth:
+                raise DomainError(f"{len(chosen)} activations at depth {depth}", "one activation per hidden layer")
+        layers: list[Layer] = [Dense(weight_variance, bias_variance)]
+        for phi in chosen:
+            layers += [Nonlinearity(phi), Dense(weight_variance, bias_variance)]
+        return cls(*layers)
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """Every activation of the network, in order, those of residual branches included."""
+        return activations_of(self.layers)
+
+    def push(self, pair: Pair, arithmetic: Arithmetic) -> Pair:
+        """Run the recursion on a pair of inputs in a number system."""
+        for layer in self.layers:
+            pair = layer.push(pair, arithmetic)
+        return pair
+
+    def formula(self, on: str | None = None) -> KernelFormula:
+        """NNGP and NTK as exact expressions.
+
+        In ``q11 = <x, x>/d``, ``q22 = <y, y>/d``, ``q12 = <x, y>/d``; with ``on="sphere"`` in ``rho`` for
+        inputs with ``<x, x>/d = <y, y>/d = 1`` and ``<x, y>/d = rho``. Symbolic parameters survive.
+        """
+        if on == "sphere":
+            one = sp.S.One
+            pair, variables = Pair(one, one, rho, sp.S.Zero), (rho,)
+        elif on is None:
+            pair, variables = Pair(q11, q22, q12, sp.S.Zero), (q11, q22, q12)
+        else:
+            raise DomainError(f"on = {on!r}", 'None (general covariance) or "sphere"')
+        result = self.push(pair, Exact())
+        return KernelFormula(sp.factor_terms(result.q12), sp.factor_terms(result.ntk), variables)
+
+    def at(self, xx: ExactNumber, xy: ExactNumber, yy: ExactNumber, digits: int = 30) -> KernelValues:
+        """Certified NNGP and NTK for the input covariance ``<x,x>/d, <x,y>/d, <y,y>/d`` (exact numbers).
+
+        Both enclosures hold ``digits`` certain decimal digits (a value that cannot be told from 0: radius
+        at most ``10^-digits sqrt(S(x,x) S(y,y))``). Raises :class:`DomainError` for floats and for a
+        covariance that is not positive semidefinite, :class:`PrecisionError` (with what was reached) where
+        the digits cannot be had.
+        """
+        a, c, b = (exact_number(v, name) for v, name in ((xx, "xx"), (xy, "xy"), (yy, "yy")))
+        for phi in self.activations:
+            phi.require_numeric()
+        _require_semidefinite(a, b, c)
+        ball = Ball()
+        det = sp.expand(a * b - c * c)
+        collinear = bool(det.is_zero or sp.simplify(det) == 0)
+
+        def compute() -> tuple[tuple[arb, ...], arb]:
+            first = ball.number(a)
+            second = first if a == b else ball.number(b)
+            cross = first if a == b == c else ball.number(c)
+            gap = arb(0) if collinear else (first * second).sqrt() - abs(cross)
+            result = self.push(Pair(first, second, cross, arb(0), gap), ball)
+            return (result.q12, result.ntk), (result.q11 * result.q22).sqrt()
+
+        nngp, ntk = certify(compute, digits, "the kernels")
+        return KernelValues(nngp, ntk)
+
+    def certified(self, x: Sequence[ExactNumber], y: Sequence[ExactNumber], digits: int = 30) -> KernelValues:
+        """Certified NNGP and NTK at two inputs with exact coordinates; see :meth:`at`."""
+        first = [exact_number(v, f"x[{i}]") for i, v in enumerate(x)]
+        second = [exact_number(v, f"y[{i}]") for i, v in enumerate(y)]
+        if not first or len(first) != len(second):
+            raise DomainError(f"inputs of lengths {len(first)} and {len(second)}", "two vectors of one length >= 1")
+
+        def product(one: list[sp.Expr], other: list[sp.Expr]) -> sp.Expr:
+            return sp.Add(*(p * q for p, q in zip(one, other, strict=True))) / len(one)
+
+        return self.at(product(first, first), product(first, second), product(second, second), digits)
+
+    def gram(self, X: Any, Y: Any = None, kernel: str = "ntk") -> Any:
+        """Float64 kernel matrices, ``(n, d), (m, d) -> (n, m)``; see :func:`analytic_ntk.gram.gram`."""
+        return _gram.gram(self.push, self.activations, X, Y, kernel)
+
+    def series(self, order: int) -> KernelSeries:
+        """Power series of NNGP and NTK in ``rho`` for inputs with ``<x, x>/d = 1``; see
+        :func:`analytic_ntk.series.network_series`."""
+        return network_series(self.layers, order)
+
+
+def _require_semidefinite(a: sp.Expr, b: sp.Expr, c: sp.Expr) -> None:
+    for value, name in ((a, "xx"), (b, "yy")):
+        if not value.is_nonnegative:
+            raise DomainError(f"{name} = {value}", "a squared norm >= 0")
+    det = sp.expand(a * b - c * c)
+    if not (det.is_nonnegative or sp.simplify(det).is_nonnegative):
+        raise DomainError(
+            f"covariance xx = {a}, xy = {c}, yy = {b}", "xy^2 <= xx*yy (Cauchy-Schwarz)", "check the order: xx, xy, yy"
+        )
