@@ -1,0 +1,440 @@
+"""``Activation``: a function of one real variable as a datum, and what is derived from it.
+
+An activation is a sympy expression in ``notation.x`` and possibly real parameters. It is checked once, at
+birth: exact numbers only, known functions only, real and analytic on a neighbourhood of each closed piece
+between its breakpoints (so that it and its derivative are bounded on bounded sets). Everything else (kinks,
+parity, growth, ...) is derived on demand and kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from numpy.typing import ArrayLike, NDArray
+
+from analytic_ntk.arithmetic import functions as fn
+from analytic_ntk.arithmetic.interpret import exact_ball
+from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.errors import DomainError, UndecidedError
+from analytic_ntk.exact import ExactNumber, exact_number
+from analytic_ntk.gaussian import envelope, singularities
+from analytic_ntk.gaussian.pieces import Pieces
+from analytic_ntk.notation import x
+from analytic_ntk.parser import normalise, parse_expression
+
+Array = NDArray[np.float64]
+
+_SMOOTH = (
+    sp.exp, sp.log, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.atan, sp.erf, sp.erfc,
+    fn.Phi, fn.sigmoid, fn.softplus,
+)  # fmt: skip
+_SWITCHES = (sp.Abs, sp.sign, sp.Heaviside, sp.Max, sp.Min, sp.Piecewise)
+_STRUCTURE = (sp.Add, sp.Mul, sp.Pow, sp.Symbol, sp.Rational)
+_CONDITIONS = (
+    sp.functions.elementary.piecewise.ExprCondPair, sp.And, sp.Or, sp.Not, sp.core.relational.Relational,
+    sp.logic.boolalg.BooleanAtom,
+)  # fmt: skip
+_KNOWN = (*_SMOOTH, *_SWITCHES, *_STRUCTURE, *_CONDITIONS)
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A scalar activation ``phi``, given by ``expression`` in one real symbol.
+
+    A single free symbol, whatever its name, is taken as the argument and renamed to ``x``; among several,
+    the one named ``x`` is the argument and the others are real parameters. No free symbol: a constant.
+    Two activations are equal when their (normalised) expressions are.
+
+    Raises :class:`DomainError` for floats, unknown functions, complex or infinite values, breakpoints that
+    cannot be found exactly, and singularities on a closed piece (``1/x``, ``log(x)``, ``sqrt(Abs(x))``).
+
+    >>> import sympy as sp
+    >>> from analytic_ntk.activation import Activation
+    >>> t = sp.Symbol("t")
+    >>> phi = Activation(sp.Max(t, 0))
+    >>> phi, phi.kinks, phi.homogeneity, phi([-1.0, 2.0])
+    (Activation('Max(0, x)'), ((0, 1),), 1, array([0., 2.]))
+    """
+
+    expression: sp.Expr
+    name: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise DomainError(f"the name {self.name!r}", "a string")
+        expr = normalise(_with_standard_symbols(_exact_expression(self.expression)))
+        _check_functions(expr)
+        object.__setattr__(self, "expression", expr)
+        singularities.check_regular(self.pieces)
+
+    @classmethod
+    def parse(cls, text: str, name: str = "") -> Activation:
+        """Read an activation from text (grammar: :mod:`analytic_ntk.parser`); its argument is ``x``.
+
+        >>> Activation.parse("x*Phi(x)").parity is None
+        True
+        """
+        expr = parse_expression(text)
+        if expr.free_symbols and x not in expr.free_symbols:
+            names = ", ".join(sorted(str(s) for s in expr.free_symbols))
+            raise DomainError(
+                f"{text!r}, a formula in {names} only", "a formula in x", "write the argument as x"
+            )
+        return cls(expr, name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.expression, self.name)
+
+    # ------------------------------------------------------------------------------- parameters
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the free parameters, sorted."""
+        return tuple(sorted(s.name for s in self.expression.free_symbols - {x}))
+
+    def with_parameters(self, **numbers: ExactNumber) -> Activation:
+        """The activation with some parameters replaced by exact numbers.
+
+        Accepts ints, ``Fraction``, exact sympy numbers and strings (``"1/10"``, ``"0.1"`` is exactly 1/10).
+        Raises :class:`DomainError` for floats and for names that are not parameters.
+
+        >>> Activation.parse("Piecewise((x, x > 0), (alpha*x, True))").with_parameters(alpha="0.1")
+        Activation('Piecewise((x, x > 0), (x/10, True))')
+        """
+        unknown = sorted(set(numbers) - set(self.parameters))
+        if unknown:
+            known = ", ".join(self.parameters) or "no parameters"
+            raise DomainError(f"the parameter {unknown[0]!r} of {self}", f"one of: {known}")
+        values = {
+            s: constant(numbers[s.name], s.name) for s in self.expression.free_symbols if s.name in numbers
+        }
+        expr = self.expression.subs(values)
+        if not expr.free_symbols - {x} or x in expr.free_symbols:
+            return Activation(expr, self.name)
+        raise DomainError(f"{self} at these parameters no longer depends on x", "all parameters at once")
+
+    def require_numeric(self) -> None:
+        """Raise :class:`DomainError` when a parameter has not been given a number."""
+        if self.parameters:
+            shown = ", ".join(f"{name}=..." for name in self.parameters)
+            raise DomainError(
+                f"{self} with free parameters {', '.join(self.parameters)}",
+                "numbers for all parameters",
+                f"use .with_parameters({shown})",
+            )
+
+    # ------------------------------------------------------------------------------- shape
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """The smooth parts between exact breakpoints."""
+        return Pieces.of(self.expression)
+
+    @cached_property
+    def derivative(self) -> Pieces:
+        """``phi'`` away from the breakpoints (a jump of ``phi`` adds a Dirac mass: see :attr:`jumps`)."""
+        return self.pieces.derivative()
+
+    @cached_property
+    def jumps(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
+        """Places and sizes of the jumps of ``phi``."""
+        return tuple((point, size) for point, size in self.pieces.jumps(0) if not _vanishes(size))
+
+    @cached_property
+    def kinks(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
+        """Places and sizes of the jumps of ``phi'``."""
+        return tuple((point, size) for point, size in self.pieces.jumps(1) if not _vanishes(size))
+
+    @property
+    def is_continuous(self) -> bool:
+        return not self.jumps
+
+    @cached_property
+    def parity(self) -> str | None:
+        """``"even"``, ``"odd"`` or ``None`` (neither, or not recognised); proved, never sampled.
+
+        The zero function is ``"even"``. The value at a breakpoint plays no part.
+        """
+        points = tuple(-p for p in reversed(self.pieces.breakpoints))
+        if not all(_vanishes(a - b) for a, b in zip(points, self.pieces.breakpoints, strict=True)):
+            return None
+        parts = self.pieces.parts
+        mirrored = [part.subs(x, -x) for part in reversed(parts)]
+        pairs = list(zip(parts, mirrored, strict=True))[: (len(parts) + 1) // 2]
+        for sign, answer in ((1, "even"), (-1, "odd")):
+            if all(_vanishes(part - sign * image) for part, image in pairs):
+                return answer
+        return None
+
+    @cached_property
+    def homogeneity(self) -> int | None:
+        """The degree ``k`` with ``phi(c t) = c^k phi(t)`` for all ``c > 0``, or ``None``.
+
+        A homogeneous function analytic on each closed half-line is a monomial there, so the decision reads
+        the coefficients. Constants have degree 0 (the zero function too).
+        """
+        if any(not p.is_zero for p in self.pieces.breakpoints):
+            return None
+        degrees = set()
+        for part in self.pieces.parts:
+            poly = _as_polynomial(part)
+            if poly is None:
+                return None
+            degrees |= {k for (k,), c in poly.terms() if not _vanishes(c)}
+        if len(degrees) > 1:
+            return None
+        return degrees.pop() if degrees else 0
+
+    @cached_property
+    def polynomial_degree(self) -> int | None:
+        """The degree if ``phi`` is a polynomial (-1 for zero), ``None`` if it is proved not to be one.
+
+        Raises :class:`UndecidedError` where neither can be shown. A certified jump
+        of some derivative rules a polynomial out; a single piece is refuted by its growth or by a finite
+        difference that is not zero.
+        With parameters the answer is for generic values of them.
+        """
+        pieces = self.pieces
+        if len(pieces.parts) > 1:
+            if _is_not_smooth(pieces):
+                return None
+            pieces = pieces.map(_canonical).merged()
+        if len(pieces.parts) > 1:
+            raise UndecidedError(f"whether {self} is a polynomial", "a decision", "simplify the pieces")
+        (part,) = pieces.parts
+        poly = _as_polynomial(part)
+        if poly is not None:
+            return max((k for (k,), c in poly.terms() if not _vanishes(c)), default=-1)
+        if not self.parameters and envelope.is_not_polynomial(part):
+            return None
+        for simpler in (_canonical(part), sp.simplify(_canonical(part))):
+            poly = _as_polynomial(simpler)
+            if poly is not None:
+                return max((k for (k,), c in poly.terms() if not _vanishes(c)), default=-1)
+        remedy = "give the parameters numbers" if self.parameters else "write the expression in simpler form"
+        raise UndecidedError(f"whether {self} is a polynomial", "a decision", remedy)
+
+    # ------------------------------------------------------------------------------- growth
+
+    @cached_property
+    def max_variance(self) -> sp.Expr:
+        """Supremum of the variances ``q`` with ``E phi(sqrt(q) Z)^2`` finite (``oo`` for most)."""
+        self.require_numeric()
+        return envelope.max_variance(self.pieces)
+
+    @cached_property
+    def derivative_max_variance(self) -> sp.Expr:
+        """The same for ``phi'``."""
+        self.require_numeric()
+        return envelope.max_variance(self.derivative)
+
+    def check_variance(self, q: ExactNumber) -> None:
+        """Raise :class:`DomainError` unless ``0 <= q`` and ``E phi(u)^2`` is finite at variance ``q``.
+
+        >>> Activation.parse("exp(x^2/3)").check_variance("1/2")
+        """
+        number = constant(q, "variance")
+        if number.is_negative:
+            raise DomainError(f"the variance {number}", "a non-negative number")
+        self.require_numeric()
+        safe = envelope.safe_variance(self.pieces)
+        if safe is sp.oo or number.is_zero or (safe - number).is_positive:
+            return
+        limit = self.max_variance
+        if not (limit - number).is_positive:
+            raise DomainError(
+                f"{self} at variance {number}: E phi(u)^2 is infinite",
+                f"a variance below {limit}",
+                "rescale the inputs or the weight variance",
+            )
+
+    @cached_property
+    def singularity_distance(self) -> sp.Expr | None:
+        """Distance from the real pieces to the nearest complex singularity (``None``: not known)."""
+        self.require_numeric()
+        return singularities.nearest_singularity(self.pieces)
+
+    # ------------------------------------------------------------------------------- values and looks
+
+    def __call__(self, z: ArrayLike) -> Array:
+        """``phi(z)`` elementwise in float64; at a breakpoint the mean of the two sides.
+
+        Raises :class:`DomainError` for a NaN or an infinity in the input; a value too large for float64
+        is ``inf``.
+        """
+        self.require_numeric()
+        return _evaluate(self.pieces, _real_array(z))
+
+    def latex(self) -> str:
+        """The formula in LaTeX."""
+        return sp.latex(self.expression)
+
+    def _repr_latex_(self) -> str:
+        return rf"$\displaystyle {self.latex()}$"
+
+    def __str__(self) -> str:
+        return self.name or str(self.expression)
+
+    def __repr__(self) -> str:
+        shown = f"{str(self.expression)!r}"
+        return f"Activation({shown}, name={self.name!r})" if self.name else f"Activation({shown})"
+
+
+# ------------------------------------------------------------------------------------ checks at birth
+
+
+def constant(value: ExactNumber, name: str = "number") -> sp.Expr:
+    """An exact real number; text may be any formula without symbols.
+
+    >>> constant("0.1"), constant(Fraction(2, 3)), constant("pi/4")
+    (1/10, 2/3, pi/4)
+    """
+    number = parse_expression(value) if isinstance(value, str) else exact_number(value, name)
+    if number.is_number and number.is_finite and number.is_extended_real:
+        return number
+    raise DomainError(f"{name} = {number}"[:100], "an exact real number", 'e.g. 2, Fraction(1, 10), "1/10"')
+
+
+def _exact_expression(expr: object) -> sp.Expr:
+    if isinstance(expr, str):
+        raise DomainError(f"the text {expr[:80]!r}", "a sympy expression", "use Activation.parse(text)")
+    if isinstance(expr, (int, Fraction)) and not isinstance(expr, bool):
+        expr = constant(expr)
+    if not isinstance(expr, sp.Expr):
+        raise DomainError(f"{expr!r}"[:100], "a sympy expression in one symbol")
+    floats = sorted(expr.atoms(sp.Float), key=str)
+    if floats:
+        raise DomainError(
+            f"the float {floats[0]} in {expr}", "exact numbers", f'write Rational("{floats[0]:.15g}") instead'
+        )
+    return expr
+
+
+def _with_standard_symbols(expr: sp.Expr) -> sp.Expr:
+    symbols = expr.free_symbols
+    if len(symbols) == 1:
+        return expr.xreplace({next(iter(symbols)): x})
+    named_x = [s for s in symbols if s.name == "x"]
+    if symbols and len(named_x) != 1:
+        names = ", ".join(sorted(s.name for s in symbols))
+        raise DomainError(
+            f"{expr} in the symbols {names}", "exactly one symbol named x", "rename the argument to x"
+        )
+    if len({s.name for s in symbols}) != len(symbols):
+        raise DomainError(f"{expr}: two symbols share a name", "different names", "rename one")
+    renamed: dict[sp.Basic, sp.Basic] = {s: sp.Symbol(s.name, real=True) for s in symbols if not s.is_real}
+    renamed |= dict.fromkeys(named_x, x)
+    return expr.xreplace(renamed)
+
+
+def _check_functions(expr: sp.Expr) -> None:
+    for node in sp.preorder_traversal(expr):
+        if node is sp.I or node in (sp.oo, -sp.oo, sp.zoo, sp.nan):
+            raise DomainError(f"{node} in {expr}", "a real and finite function")
+        if not isinstance(node, _KNOWN) and node not in (sp.pi, sp.E):
+            raise DomainError(
+                f"{type(node).__name__} in {expr}",
+                "arithmetic and exp, log, sqrt, sin, cos, sinh, cosh, tanh, atan, erf, erfc, Phi, sigmoid, "
+                "softplus, Abs, sign, Heaviside, Max, Min, Piecewise",
+                "rewrite it in these",
+            )
+
+
+# ------------------------------------------------------------------------------------ decisions
+
+
+def _as_polynomial(expr: sp.Expr) -> sp.Poly | None:
+    expr = sp.expand(expr)
+    return sp.Poly(expr, x) if expr.is_polynomial(x) else None
+
+
+_PROBES = tuple(sp.Rational(p, q) for p, q in ((3, 7), (-5, 4), (17, 9), (-31, 8)))
+
+
+def _vanishes(expr: sp.Expr) -> bool:
+    """Whether an expression is shown to be identically zero (refuted by balls first, then by algebra)."""
+    expr = sp.expand(expr)
+    if expr.is_zero:
+        return True
+    if not expr.free_symbols - {x}:
+        with working_precision(120):
+            if any(_nonzero_at(expr, probe) for probe in _PROBES):
+                return False
+    canonical = _canonical(expr)
+    return bool(canonical == 0 or sp.simplify(canonical) == 0 or sp.simplify(canonical.rewrite(sp.exp)) == 0)
+
+
+def _is_not_smooth(pieces: Pieces) -> bool:
+    """Whether some derivative of order up to 8 is shown to jump (for generic parameters, by algebra)."""
+    steps = [after - before for before, after in pairwise(pieces.parts)]
+    for _ in range(9):
+        for point, step in zip(pieces.breakpoints, steps, strict=True):
+            if step.free_symbols - {x} or point.free_symbols:
+                if sp.simplify(step.subs(x, point)) != 0:
+                    return True
+            else:
+                with working_precision(120):
+                    if _nonzero_at(step, point):
+                        return True
+        steps = [sp.diff(step, x) for step in steps]
+    return False
+
+
+def _nonzero_at(expr: sp.Expr, probe: sp.Expr) -> bool:
+    ball = exact_ball(expr.subs(x, probe))
+    return bool(ball.is_finite() and not ball.contains(0))
+
+
+def _canonical(expr: sp.Expr) -> sp.Expr:
+    """One form for what says the same: Phi and erfc by erf; of ``u`` and ``-u`` one left in each head."""
+    expr = expr.replace(fn.Phi, lambda u: (1 + sp.erf(u / sp.sqrt(2))) / 2).replace(
+        sp.erfc, lambda u: 1 - sp.erf(u)
+    )
+
+    def turn(node: sp.Expr) -> sp.Expr:
+        u = -node.args[0]
+        return fn.softplus(u) - u if isinstance(node, fn.softplus) else 1 - fn.sigmoid(u)
+
+    heads = (fn.sigmoid, fn.softplus)
+    return sp.expand(
+        expr.replace(lambda n: isinstance(n, heads) and n.args[0].could_extract_minus_sign(), turn)
+    )
+
+
+def _real_array(z: ArrayLike) -> Array:
+    try:
+        given = np.asarray(z)
+        if given.dtype.kind not in "biuf" and given.size:
+            raise TypeError(f"entries of kind {given.dtype}")
+        array = given.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise DomainError(f"the input ({error})", "an array of real numbers") from error
+    if not np.isfinite(array).all():
+        raise DomainError("a NaN or an infinity in the input", "finite real numbers")
+    return array
+
+
+def _evaluate(pieces: Pieces, z: Array) -> Array:
+    value = np.asarray(pieces.float_function()(z), dtype=np.float64)
+    bad = np.isnan(value)
+    if bad.any():  # inf - inf or 0 * inf on the way: those points again, in balls
+        value = np.array(value)
+        value[bad] = [_ball_value(pieces, float(t)) for t in z[bad]]
+    return value
+
+
+def _ball_value(pieces: Pieces, point: float) -> float:
+    exact = sp.Rational(*point.as_integer_ratio())
+    part = pieces.part_at(exact).subs(x, exact)
+    for bits in (128, 512, 2048, 8192):
+        with working_precision(bits):
+            ball = exact_ball(part)
+            if ball.is_finite() and (ball.rel_accuracy_bits() > 53 or ball == 0):
+                return float(ball)
+    raise DomainError(f"the value at {point}", "a value that float64 can hold")
