@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 import sympy as sp
 
 from analytic_ntk.errors import DomainError
 
-ExactNumber = int | str | Fraction | Decimal | sp.Expr
+ExactNumber: TypeAlias = int | str | Fraction | Decimal | sp.Expr
 """What may be given where an exact number is asked for."""
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import sympy as sp
 
 from analytic_ntk.errors import DomainError
+from analytic_ntk.gaussian.pieces import Pieces
+from analytic_ntk.gaussian.terms import terms_of
 from analytic_ntk.gaussian.unevaluated import Dual
-from analytic_ntk.notation import LATEX_NAMES
+from analytic_ntk.notation import LATEX_NAMES, x
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,15 @@ class KernelFormula:
     @property
     def reason(self) -> str:
         """Why there is no closed form (empty where there is one)."""
-        open_forms = sorted({str(f(*f.variables)) for d in (self.nngp, self.ntk) for f in _functions(d)})
-        if not open_forms:
-            return ""
-        return "outside the class x^k exp(a x^2 + b x) {1, H(c x + d), Phi(c x + d)}: " + ", ".join(open_forms)
+        functions = {f(x) for kernel in (self.nngp, self.ntk) for f in _functions(kernel)}
+        outside = sorted(str(f) for f in functions if terms_of(Pieces.of(f)) is None)
+        long = sorted(str(f) for f in functions if terms_of(Pieces.of(f)) is not None)
+        reasons = []
+        if outside:
+            reasons.append(f"outside the class x^k exp(a x^2 + b x) {{1, H(c x + d), Phi(c x + d)}}: {', '.join(outside)}")
+        if long:
+            reasons.append(f"closed form too long to write: {', '.join(long)}")
+        return "; ".join(reasons)
 
     def latex(self, kernel: str = "ntk") -> str:
         """LaTeX of one kernel, ``"nngp"`` or ``"ntk"``."""

@@ -134,6 +134,9 @@ class Network:
         a, c, b = (exact_number(v, name) for v, name in ((xx, "xx"), (xy, "xy"), (yy, "yy")))
         for phi in self.activations:
             phi.require_numeric()
+        for value, name in ((a, "xx"), (c, "xy"), (b, "yy")):
+            if value.free_symbols:
+                raise DomainError(f"{name} = {value}", "a number", "use Network.formula for symbols")
         _require_semidefinite(a, b, c)
         ball = Ball()
         det = sp.expand(a * b - c * c)

@@ -10,7 +10,7 @@ from flint import arb, arb_series, ctx
 
 from analytic_ntk.certify import certify
 from analytic_ntk.enclosure import Enclosure
-from analytic_ntk.errors import DomainError
+from analytic_ntk.errors import DomainError, NoClosedFormError
 from analytic_ntk.gaussian.hermite import hermite_exact
 from analytic_ntk.gaussian.terms import terms_of
 from analytic_ntk.hermite_table import EXACT_ORDER
@@ -153,7 +153,10 @@ def _shallow_series(layers: tuple[Layer, ...], order: int) -> Coefficients | Non
         return None
     q = sp.sympify(layers[0].weight_variance)
     weight, bias = sp.sympify(layers[2].weight_variance), sp.sympify(layers[2].bias_variance)
-    squares = [sp.expand(a**2) for a in hermite_exact(terms, order, q)]
+    try:
+        squares = [sp.expand(a**2) for a in hermite_exact(terms, order, q)]
+    except NoClosedFormError:
+        return None
     nngp = [weight * c for c in squares]
     nngp[0] += bias
     if phi.is_continuous:

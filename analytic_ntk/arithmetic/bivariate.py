@@ -7,12 +7,13 @@ correlation ``r``; both extend to entire functions of complex ``h``, ``k``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from flint import acb, arb, ctx
 
 from analytic_ntk.errors import PrecisionError
 
-Ball = arb | acb
+Ball: TypeAlias = arb | acb
 
 
 def phi_cdf(h: Ball) -> Ball:

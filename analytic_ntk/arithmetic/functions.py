@@ -295,8 +295,10 @@ class Phi2(_BallEvaluated):
             return Phi(h)
         if h is -sp.oo or k is -sp.oo:
             return sp.S.Zero
-        if r == 1 and h == k:
+        if r == 1 and (h == k or sp.expand(h - k).is_zero):
             return Phi(h)
+        if r == -1 and sp.expand(h + k).is_zero:
+            return sp.S.Zero
         if r == 1 and h.is_real and k.is_real and h.is_number and k.is_number:
             return Phi(sp.Min(h, k))
         if r == -1 and h.is_real and k.is_real and h.is_number and k.is_number:
@@ -350,6 +352,14 @@ class RealPart(_BallEvaluated):
         return rf"\operatorname{{Re}}\left({printer._print(self.args[0])}\right)"
 
 
+def _positive_factor(*values: sp.Expr) -> sp.Expr:
+    """A positive factor that stands in every value (rational content of the first included)."""
+    shared = set.intersection(*(set(sp.Mul.make_args(value)) for value in values))
+    common = sp.Mul(*(factor for factor in shared if factor.is_positive))
+    content = (values[0] / common).as_coeff_Mul()[0]
+    return common * content if content.is_positive else common
+
+
 class Angle(_BallEvaluated):
     """The angle between two inputs, ``acos(q12 / sqrt(q11 q22))`` in ``[0, pi]``; ``pi/2`` for a zero input.
 
@@ -373,6 +383,9 @@ class Angle(_BallEvaluated):
             return sp.pi
         if a.is_number and b.is_number:
             return sp.acos(c / sp.sqrt(a * b))
+        common = _positive_factor(a, b, c)
+        if common != 1:
+            return cls(a / common, b / common, c / common)
         return None
 
     def unfold(self) -> sp.Expr:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from analytic_ntk.arithmetic import functions as fn
 from analytic_ntk.errors import DomainError
 
-Ball = arb | acb
+Ball: TypeAlias = arb | acb
 Array = NDArray[np.float64]
 
 
@@ -61,7 +61,9 @@ def _ball_softplus(z: Ball) -> Ball:
     if isinstance(z, acb):
         if z.real >= 0:
             return z + (1 + (-z).exp()).log(analytic=True)
-        return (1 + z.exp()).log(analytic=True)
+        if z.real < 0 or abs(z.imag) < 3:  # the two formulas agree across Re z = 0 for |Im z| < pi only
+            return (1 + z.exp()).log(analytic=True)
+        return acb("nan")
     return z + (-z).exp().log1p() if z > 0 else z.exp().log1p()
 
 

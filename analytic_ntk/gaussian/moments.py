@@ -92,7 +92,8 @@ def _gains(problem: _Problem, state: _State, i: int) -> tuple[Number, Number, _S
 
 def _table(problem: _Problem, state: _State, k_max: int, l_max: int) -> list[list[Number]]:
     """``E u^k v^l psi...`` for ``k <= k_max``, ``l <= l_max``, by Stein's identity."""
-    zero = problem.ops.number(sp.S.Zero)
+    ops = problem.ops
+    zero = ops.number(sp.S.Zero)
     values = [[zero] * (l_max + 1) for _ in range(k_max + 1)]
     values[0][0] = problem.atoms[state.closed]()
     if k_max == 0 and l_max == 0:
@@ -116,7 +117,7 @@ def _table(problem: _Problem, state: _State, k_max: int, l_max: int) -> list[lis
                 total += (state.covariance if along_u else state.variance[1]) * j * values[i][j - 1]
             for gain_u, gain_v, boundary in edges:
                 total += (gain_u if along_u else gain_v) * boundary[i][j]
-            values[k][l] = total
+            values[k][l] = ops.gather(total)
     return values
 
 
@@ -191,7 +192,39 @@ def pair_moment(
     halves = {i: t.psi for i, t in enumerate((f, g)) if t.psi is not None}
     atoms = _atoms(ops, halves, mean, variance, covariance)
     state = _State(mean, variance, covariance, tuple(halves))
+    if isinstance(factor, sp.Basic) and f.power + g.power > 1:
+        return factor * _symbolic_moment(ops, halves, atoms, state, f.power, g.power, edge_root)
     return factor * _moment(ops, halves, atoms, state, f.power, g.power, edge_root)
+
+
+def _symbolic_moment(
+    ops: Operations, halves: dict[int, HalfSpace], atoms: dict[frozenset[int], Atom], state: _State,
+    k: int, l: int, edge_root: sp.Expr,
+) -> sp.Expr:
+    """The recursion with names for what is long: atoms always, means and variances unless they are symbols.
+
+    Expressions then stay polynomials in the names, collected at every step; the names are filled in last.
+    """
+    filled: dict[sp.Basic, sp.Basic] = {}
+
+    def named(value: sp.Expr, positive: bool = False) -> sp.Expr:
+        if value.is_Atom:
+            return value
+        name = sp.Dummy("s", positive=True) if positive else sp.Dummy("m")
+        filled[name] = value
+        return name
+
+    if all(value.is_Atom for value in (*state.variance, state.covariance)):
+        edge, variance, covariance = edge_root, state.variance, state.covariance
+    else:
+        variance = (named(state.variance[0], True), named(state.variance[1], True))
+        covariance, edge = named(state.covariance), named(edge_root, True)
+    mean = (named(state.mean[0]), named(state.mean[1]))
+    keys = {key: sp.Dummy("atom") for key in atoms}
+    frozen: dict[frozenset[int], Atom] = {key: (lambda name=name: name) for key, name in keys.items()}
+    value = _moment(ops, halves, frozen, _State(mean, variance, covariance, state.open), k, l, edge)
+    value = value.xreplace({name: atoms[key]() for key, name in keys.items() if value.has(name)})
+    return value.xreplace(filled)
 
 
 def _moment(
@@ -230,7 +263,7 @@ def _two_steps(first: _Problem, second: _Problem, state: _State, k_max: int, l_m
                 total += (state.covariance if axis == 0 else state.variance[1]) * j * values[i][j - 1]
             for gains in edges:
                 total += gains[axis] * gains[2][i][j]
-            values[k][l] = total
+            values[k][l] = ops.gather(total)
     return values[k_max][l_max]
 
 

@@ -29,6 +29,7 @@ class Operations(Protocol):
     def two_pi(self) -> Number: ...
     def is_zero(self, value: Number) -> bool: ...
     def tidy(self, value: Number) -> Number: ...
+    def gather(self, value: Number) -> Number: ...
 
 
 class Symbolic:
@@ -70,6 +71,20 @@ class Symbolic:
         """Rational functions of the covariance in lowest terms: nested fractions never cancel later."""
         return sp.factor(value) if value.free_symbols and not value.has(sp.I) else value
 
+    def gather(self, value: sp.Expr) -> sp.Expr:
+        """A linear combination of atoms (dummies) with each coefficient in lowest terms.
+
+        Without it the recursion doubles its expression at every power.
+        """
+        atoms = sorted((d for d in value.atoms(sp.Dummy) if d.name == "atom"), key=lambda d: d.dummy_index)
+        # linear in the atoms: the derivative is the coefficient, and nothing needs expanding
+        return sp.Add(*(atom * _short(sp.diff(value, atom)) for atom in atoms)) if atoms else value
+
+
+def _short(coefficient: sp.Expr) -> sp.Expr:
+    factored = sp.factor(coefficient) if sp.count_ops(coefficient) < 150 else coefficient
+    return min(factored, coefficient, key=sp.count_ops)
+
 
 class Balls:
     """Real or complex balls at the working precision."""
@@ -110,6 +125,9 @@ class Balls:
         return _zero(value)
 
     def tidy(self, value: arb | acb) -> arb | acb:
+        return value
+
+    def gather(self, value: arb | acb) -> arb | acb:
         return value
 
 

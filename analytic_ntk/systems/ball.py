@@ -41,6 +41,8 @@ class Ball:
     """
 
     def number(self, value: sp.Expr) -> arb:
+        if value.free_symbols:
+            raise DomainError(f"the symbolic variance {value}", "a number", "give the symbol a number first")
         return _real(exact_ball(value))
 
     def inverse_sqrt(self, value: arb) -> arb:
@@ -64,6 +66,8 @@ class Ball:
 
     def expectations(self, activation: Activation, pair: Pair) -> Expectations:
         phi, derivative = activation.pieces, activation.derivative
+        check_growth(activation, pair.q11)
+        check_growth(activation, pair.q22)
         q11 = self.second_moment(phi, pair.q11)
         q22 = q11 if pair.equal_norms else self.second_moment(phi, pair.q22)
         if pair.gap == 0:
@@ -155,6 +159,21 @@ class Ball:
             except (NoClosedFormError, PrecisionError):
                 pass
         return quadrature.single(f, one, q, arb(1), _goal())
+
+
+def check_growth(activation: Activation, q: arb) -> None:
+    """Raise :class:`DomainError` if ``E phi(u)^2`` or ``E phi'(u)^2`` is infinite at variance ``q``."""
+    limit = min(activation.max_variance, activation.derivative_max_variance)
+    if limit is sp.oo:
+        return
+    bound = _real(exact_ball(limit))
+    if q >= bound:
+        raise DomainError(
+            f"{activation} at variance {q.str(6, radius=False)}: E phi(u)^2 is infinite",
+            f"variances below {limit}", "rescale the inputs or the weight variance",
+        )
+    if not q < bound:
+        raise PrecisionError(f"a variance too close to the limit {limit}", "a variance below it")
 
 
 def _goal() -> int:

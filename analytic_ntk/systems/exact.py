@@ -65,6 +65,8 @@ class Exact:
 
     def expectations(self, activation: Activation, pair: Pair) -> Expectations:
         phi, slope = activation.pieces, activation.derivative
+        for q in (pair.q11, pair.q22):
+            _check_growth(activation, q)
         own = second_moment(phi).expression
         variance_1 = _at(own, {q11: pair.q11})
         variance_2 = variance_1 if pair.equal_norms else _at(own, {q11: pair.q22})
@@ -75,6 +77,18 @@ class Exact:
         covariance = {q11: pair.q11, q22: pair.q22, q12: pair.q12}
         return Expectations(
             variance_1, variance_2, _at(dual(phi).expression, covariance), _at(dual(slope).expression, covariance)
+        )
+
+
+def _check_growth(activation: Activation, q: sp.Expr) -> None:
+    """Refuse an infinite second moment where the variance is a number (a symbolic one cannot be judged)."""
+    if activation.parameters or not q.is_number:
+        return
+    limit = min(activation.max_variance, activation.derivative_max_variance)
+    if limit is not sp.oo and (limit - q).is_nonpositive:
+        raise DomainError(
+            f"{activation} at variance {q}: E phi(u)^2 is infinite", f"variances below {limit}",
+            "rescale the inputs or the weight variance",
         )
 
 

@@ -21,7 +21,7 @@ from analytic_ntk.activation import Activation
 from analytic_ntk.gaussian.terms import terms_of
 from analytic_ntk.hermite_table import coefficient_balls
 from analytic_ntk.pair import Expectations, Pair
-from analytic_ntk.systems.ball import Ball
+from analytic_ntk.systems.ball import Ball, check_growth
 
 _SIXTY_FOURTHS = (64, 63, 62, 60, 56, 48, 32, 16, 4, 1)
 """The radii ``t`` tried in the tail bound, in sixty-fourths (exact in every precision)."""
@@ -52,6 +52,7 @@ class Series:
 
     def expectations(self, activation: Activation, pair: Pair) -> Expectations:
         q, ball = pair.q11, Ball()
+        check_growth(activation, q)
         pieces, slope = activation.pieces, activation.derivative
         total = ball.second_moment(pieces, q)
         slope_total = ball.second_moment(slope, q)
