@@ -21,10 +21,12 @@ from numpy.typing import ArrayLike, NDArray
 from analytic_ntk.arithmetic import functions as fn
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.exact import ExactNumber, exact_number
 from analytic_ntk.gaussian import envelope, singularities
 from analytic_ntk.gaussian.pieces import Pieces
+from analytic_ntk.hermite_table import HermiteTable, exact_coefficients, hermite_table
 from analytic_ntk.notation import x
 from analytic_ntk.parser import normalise, parse_expression
 
@@ -259,6 +261,48 @@ class Activation:
         """Distance from the real pieces to the nearest complex singularity (``None``: not known)."""
         self.require_numeric()
         return singularities.nearest_singularity(self.pieces)
+
+    # ------------------------------------------------------------------------------- Hermite coefficients
+
+    def hermite(self, n: int, variance: ExactNumber = 1, digits: int = 30) -> sp.Expr | Enclosure:
+        """The coefficient ``a_n = E phi(sqrt(variance) Z) h_n(Z)``, ``h_n = He_n / sqrt(n!)``.
+
+        An exact sympy number in the canonical class (symbolic parameters survive), else an
+        :class:`~analytic_ntk.enclosure.Enclosure` with ``digits`` certain digits. Raises
+        :class:`DomainError` for a bad order, :class:`PrecisionError` where the digits cannot be had.
+
+        >>> Activation.parse("erf(x)").hermite(1), str(Activation.parse("tanh(x)").hermite(1, digits=12))
+        (2*sqrt(3)/(3*sqrt(pi)), '0.605705509602')
+        """
+        q = self._positive_variance(variance)
+        if self.parameters:
+            exact = exact_coefficients(self.pieces, n, q)
+            if len(exact) > n:
+                return exact[n]
+            self.require_numeric()
+        row = hermite_table(self.pieces, n, digits, q, self.parity).rows[n]
+        return row.value if row.expression is None else row.expression
+
+    def hermite_table(self, order: int, digits: int = 30, variance: ExactNumber = 1) -> HermiteTable:
+        """The coefficients ``a_0 .. a_order``, each exact or certified, and their mass; see :meth:`hermite`."""
+        self.require_numeric()
+        return hermite_table(self.pieces, order, digits, self._positive_variance(variance), self.parity)
+
+    def hermite_array(self, order: int, variance: ExactNumber = 1) -> Array:
+        """The coefficients ``a_0 .. a_order`` as float64, each rounded from 18 certified digits.
+
+        >>> Activation.parse("Max(x, 0)").hermite_array(2).round(4)
+        array([0.3989, 0.5   , 0.2821])
+        """
+        return self.hermite_table(order, 18, variance).floats()
+
+    def _positive_variance(self, variance: ExactNumber) -> sp.Expr:
+        q = constant(variance, "variance")
+        if not q.is_positive:
+            raise DomainError(f"variance = {q}", "a variance > 0")
+        if not self.parameters:
+            self.check_variance(q)
+        return q
 
     # ------------------------------------------------------------------------------- values and looks
 

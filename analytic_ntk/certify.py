@@ -11,7 +11,11 @@ from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, PrecisionError
 
 MAX_DIGITS = 10_000
-_TRIES = 7
+_STRETCH = 8
+_SPARE = 4_000
+"""The working precision may grow to ``_STRETCH`` times what was asked plus ``_SPARE`` bits."""
+_PATIENCE = 3
+"""Give up after so many tries that bring nothing."""
 
 
 def certify(compute: Callable[[], tuple[tuple[arb, ...], arb]], digits: int, what: str) -> tuple[Enclosure, ...]:
@@ -24,30 +28,28 @@ def certify(compute: Callable[[], tuple[tuple[arb, ...], arb]], digits: int, wha
     """
     if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= MAX_DIGITS:
         raise DomainError(f"digits = {digits!r}", f"an integer from 1 to {MAX_DIGITS}")
+    wanted = digits * BITS_PER_DIGIT
     bits = bits_for(digits) + 40
-    reached = -1.0
+    limit = _STRETCH * bits + _SPARE
+    reached, stalled = -1.0, 0
     failure: PrecisionError | None = None
-    for attempt in range(_TRIES):
+    while bits <= limit and stalled < _PATIENCE:
+        accuracy = -1.0
         with working_precision(bits):
             try:
                 values, scale = compute()
+                accuracy = min(_accuracy(value, scale) for value in values)
+                if accuracy >= wanted:
+                    return tuple(Enclosure.of(value) for value in values)
             except PrecisionError as error:
                 failure = error
-                values = None
-            if values is not None:
-                accuracy = min(_accuracy(value, scale) for value in values)
-                if accuracy >= digits * BITS_PER_DIGIT:
-                    return tuple(Enclosure.of(value) for value in values)
-                if attempt >= 2 and accuracy < reached + 4:
-                    reached = max(reached, accuracy)
-                    break
-                shortfall = digits * BITS_PER_DIGIT - max(accuracy, 0)
-                reached = max(reached, accuracy)
-                bits += int(max(40, 1.1 * shortfall, 0.3 * bits if accuracy < 0 else 0))
-            else:
-                if attempt >= 2:
-                    break
-                bits += bits // 2
+                stalled += 1
+        if accuracy >= 0:
+            stalled = stalled + 1 if accuracy < reached + 4 else 0
+            bits += int(max(40, 1.1 * (wanted - accuracy)))
+        else:
+            bits *= 2  # no bound at all yet: nothing to extrapolate from
+        reached = max(reached, accuracy)
     found = max(0, int(reached / BITS_PER_DIGIT))
     detail = f" ({failure.given})" if failure else ""
     raise PrecisionError(

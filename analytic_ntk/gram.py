@@ -47,7 +47,8 @@ def gram(
     nngp, ntk = np.empty((n, m)), np.empty((n, m))
     one, two = _Inputs(first), _Inputs(second)
     for rows, columns in _pairs(n, m, same):
-        result = push(_input_pair(one, two, rows, columns), Float64())
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+            result = push(_input_pair(one, two, rows, columns), Float64())
         for matrix, values in ((nngp, result.q12), (ntk, result.ntk)):
             if not np.all(np.isfinite(values)):
                 raise DomainError(

@@ -74,10 +74,9 @@ def hermite_table(
     Raises :class:`DomainError` for a bad order or digits, :class:`PrecisionError` where the digits cannot
     be had.
     """
-    if isinstance(order, bool) or not isinstance(order, int) or not 0 <= order <= MAX_ORDER:
-        raise DomainError(f"order = {order!r}", f"an integer from 0 to {MAX_ORDER}")
+    _require_order(order)
     terms = terms_of(pieces)
-    exact = _exact_rows(terms, order, variance)
+    exact = exact_coefficients(pieces, order, variance)
 
     def compute() -> tuple[tuple[arb, ...], arb]:
         values = coefficient_balls(pieces, terms, order, variance, parity)
@@ -93,13 +92,21 @@ def hermite_table(
     return HermiteTable(rows, variance, digits, found[-2], found[-1])
 
 
-def _exact_rows(terms: Terms | None, order: int, variance: sp.Expr) -> Sequence[sp.Expr]:
+def exact_coefficients(pieces: Pieces, order: int, variance: sp.Expr) -> Sequence[sp.Expr]:
+    """Closed expressions of ``a_0, a_1, ..`` up to ``min(order, EXACT_ORDER)``; empty outside the class."""
+    _require_order(order)
+    terms = terms_of(pieces)
     if terms is None:
         return ()
     try:
         return hermite_exact(terms, min(order, EXACT_ORDER), variance)
     except NoClosedFormError:
         return ()
+
+
+def _require_order(order: int) -> None:
+    if isinstance(order, bool) or not isinstance(order, int) or not 0 <= order <= MAX_ORDER:
+        raise DomainError(f"order = {order!r}", f"an integer from 0 to {MAX_ORDER}")
 
 
 def _vanishes(n: int, parity: str | None) -> bool:

@@ -150,6 +150,8 @@ BALL_TABLE: dict[type[sp.Basic], Callable[..., Ball]] = {
 
 def _ball_power(base: Ball, exponent: sp.Expr) -> Ball:
     if exponent.is_Integer:
+        if isinstance(base, arb) and base.mid() == 0:  # arb ** int is nan there, even for [0 +/- 1] ** 2
+            return (acb(base) ** int(exponent)).real
         return base ** int(exponent)
     if exponent == sp.Rational(1, 2):
         return _ball_sqrt(base)

@@ -147,8 +147,7 @@ class Ball:
             means = [_value_at_zero(f) if q == 0 else self._mean(f, q) for q in (pair.q11, pair.q22)]
             values.append(means[0] * means[1])
         q12, slope = values
-        both = pair.q11 == 0 and pair.q22 == 0
-        return Expectations(q11, q22, q12, slope, arb(0) if both else _open_gap(q11, q22, q12))
+        return Expectations(q11, q22, q12, slope, _open_gap(q11, q22, q12))
 
     def _mean(self, f: Pieces, q: arb) -> arb:
         terms = canonical(f)
@@ -181,7 +180,9 @@ def _goal() -> int:
 
 
 def _open_gap(q11: arb, q22: arb, q12: arb) -> arb:
-    """``sqrt(q11 q22) - |q12|`` for a pair not known to be collinear; never the exact ball 0."""
+    """``sqrt(q11 q22) - |q12|`` for a pair not known to be collinear: 0 exactly only for a zero input."""
+    if q11 == 0 or q22 == 0:
+        return arb(0)
     gap = (q11 * q22).sqrt() - abs(q12)
     return gap if not gap == 0 else gap + arb(0, arb(2) ** (-int(ctx.prec)))
 

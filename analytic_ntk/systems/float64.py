@@ -60,6 +60,11 @@ class Float64:
         return _gap_from(det + mixed, pair.q11 + other.q11, pair.q22 + other.q22, pair.q12 + other.q12)
 
     def expectations(self, activation: Activation, pair: Pair) -> Expectations:
+        if not all(np.all(np.isfinite(v)) for v in (pair.q11, pair.q22, pair.q12, pair.gap)):
+            raise DomainError(
+                f"a variance too large for float64 before {activation}", "finite kernels",
+                "rescale the inputs or the variances, or use Network.certified for single pairs",
+            )
         limit = min(activation.max_variance, activation.derivative_max_variance)
         top = max(float(np.max(pair.q11)), float(np.max(pair.q22)))
         if limit is not sp.oo and top >= float(limit):
