@@ -14,7 +14,7 @@ from analytic_ntk.activation import Activation
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber, exact_number
-from analytic_ntk.formula import KernelFormula
+from analytic_ntk.formula import Definition, KernelFormula, named
 from analytic_ntk.layers import Dense, Layer, Nonlinearity
 from analytic_ntk.layers.protocol import activations_of, check_sequence
 from analytic_ntk.notation import q11, q12, q22, rho
@@ -111,7 +111,8 @@ class Network:
         """NNGP and NTK as exact expressions.
 
         In ``q11 = <x, x>/d``, ``q22 = <y, y>/d``, ``q12 = <x, y>/d``; with ``on="sphere"`` in ``rho`` for
-        inputs with ``<x, x>/d = <y, y>/d = 1`` and ``<x, y>/d = rho``. Symbolic parameters survive.
+        inputs with ``<x, x>/d = <y, y>/d = 1`` and ``<x, y>/d = rho``. Symbolic parameters survive. Where
+        a layer's covariances grow long they get names, listed in ``formula.where``.
         """
         if on == "sphere":
             one = sp.S.One
@@ -120,8 +121,13 @@ class Network:
             pair, variables = Pair(q11, q22, q12, sp.S.Zero), (q11, q22, q12)
         else:
             raise DomainError(f"on = {on!r}", 'None (general covariance) or "sphere"')
-        result = self.push(pair, Exact())
-        return KernelFormula(sp.factor_terms(result.q12), sp.factor_terms(result.ntk), variables)
+        where: list[Definition] = []
+        for index, layer in enumerate(self.layers):
+            pair = layer.push(pair, Exact())
+            if index + 1 < len(self.layers):
+                pair, definitions = named(pair, index)
+                where += definitions
+        return KernelFormula(_neat(pair.q12), _neat(pair.ntk), variables, tuple(where))
 
     def at(self, xx: ExactNumber, xy: ExactNumber, yy: ExactNumber, digits: int = 30) -> KernelValues:
         """Certified NNGP and NTK for the input covariance ``<x,x>/d, <x,y>/d, <y,y>/d`` (exact numbers).
@@ -173,6 +179,11 @@ class Network:
         """Power series of NNGP and NTK in ``rho`` for inputs with ``<x, x>/d = 1``; see
         :func:`analytic_ntk.series.network_series`."""
         return network_series(self.layers, order)
+
+
+def _neat(expression: sp.Expr) -> sp.Expr:
+    """Common factors in front, unless the expression is too long for anyone to read."""
+    return sp.factor_terms(expression) if sp.count_ops(expression) < 2_000 else expression
 
 
 def _require_semidefinite(a: sp.Expr, b: sp.Expr, c: sp.Expr) -> None:

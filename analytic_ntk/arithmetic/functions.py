@@ -53,6 +53,11 @@ class _BallEvaluated(sp.Function):
         raise TypeError("a ball routine is required")
 
 
+def _is_zero(value: sp.Expr) -> bool:
+    """Zero as written, or a plain number that is zero: asking a long expression would take longer than it helps."""
+    return value == 0 or bool(value.is_Atom and value.is_zero)
+
+
 class Phi(_BallEvaluated):
     """Standard normal distribution function ``Phi(h) = P(Z <= h)``.
 
@@ -66,7 +71,7 @@ class Phi(_BallEvaluated):
 
     @classmethod
     def eval(cls, h: sp.Expr) -> sp.Expr | None:
-        if h.is_zero:
+        if _is_zero(h):
             return sp.Rational(1, 2)
         if h is sp.oo:
             return sp.S.One
@@ -112,7 +117,7 @@ class sigmoid(_BallEvaluated):  # noqa: N801 (the field's name)
 
     @classmethod
     def eval(cls, z: sp.Expr) -> sp.Expr | None:
-        if z.is_zero:
+        if _is_zero(z):
             return sp.Rational(1, 2)
         if z is sp.oo:
             return sp.S.One
@@ -148,7 +153,7 @@ class softplus(_BallEvaluated):  # noqa: N801 (the field's name)
 
     @classmethod
     def eval(cls, z: sp.Expr) -> sp.Expr | None:
-        if z.is_zero:
+        if _is_zero(z):
             return sp.log(2)
         return None
 
@@ -183,9 +188,9 @@ class ConditionalPhi(_BallEvaluated):
 
     @classmethod
     def eval(cls, h: sp.Expr, k: sp.Expr, r: sp.Expr) -> sp.Expr | None:
-        if r.is_zero:
+        if _is_zero(r):
             return Phi(k)
-        if h.is_zero and k.is_zero:
+        if _is_zero(h) and _is_zero(k):
             return sp.Rational(1, 2)
         if r in (1, -1):
             gap = sp.simplify(k - r * h)
@@ -234,9 +239,9 @@ class Ridge(_BallEvaluated):
 
     @classmethod
     def eval(cls, h: sp.Expr, k: sp.Expr, r: sp.Expr) -> sp.Expr | None:
-        if h.is_zero and k.is_zero:
+        if _is_zero(h) and _is_zero(k):
             return sp.S.One
-        if r.is_zero:
+        if _is_zero(r):
             return sp.exp(-(h**2 + k**2) / 2)
         if r in (1, -1):
             gap = sp.simplify(k - r * h)
@@ -285,9 +290,9 @@ class Phi2(_BallEvaluated):
 
     @classmethod
     def eval(cls, h: sp.Expr, k: sp.Expr, r: sp.Expr) -> sp.Expr | None:
-        if h.is_zero and k.is_zero:
+        if _is_zero(h) and _is_zero(k):
             return sp.Rational(1, 4) + sp.asin(r) / (2 * sp.pi)
-        if r.is_zero:
+        if _is_zero(r):
             return Phi(h) * Phi(k)
         if h is sp.oo:
             return Phi(k)
@@ -375,7 +380,7 @@ class Angle(_BallEvaluated):
 
     @classmethod
     def eval(cls, a: sp.Expr, b: sp.Expr, c: sp.Expr) -> sp.Expr | None:
-        if a.is_zero or b.is_zero or c.is_zero:
+        if _is_zero(a) or _is_zero(b) or _is_zero(c):
             return sp.pi / 2
         if a == b == c:
             return sp.S.Zero
@@ -400,11 +405,13 @@ class Angle(_BallEvaluated):
             return -1 / root
         return c / (2 * self.args[argindex - 1] * root)
 
-    def _eval_is_extended_real(self) -> bool | None:
-        return all(arg.is_extended_real for arg in self.args) or None
+    # Covariances are real by construction: asking them would walk the whole nested kernel.
 
-    def _eval_is_nonnegative(self) -> bool | None:
-        return True if self.is_extended_real else None
+    def _eval_is_extended_real(self) -> bool:
+        return True
+
+    def _eval_is_nonnegative(self) -> bool:
+        return True
 
     def _latex(self, printer: Any) -> str:
         a, b, c = self.args

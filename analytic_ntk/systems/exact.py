@@ -95,4 +95,4 @@ def _check_growth(activation: Activation, q: sp.Expr) -> None:
 def _at(expression: sp.Expr, values: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
     if all(symbol == value for symbol, value in values.items()):
         return expression
-    return expression.subs(values, simultaneous=True)
+    return expression.xreplace(values)
