@@ -284,7 +284,7 @@ class Activation:
         return row.value if row.expression is None else row.expression
 
     def hermite_table(self, order: int, digits: int = 30, variance: ExactNumber = 1) -> HermiteTable:
-        """The coefficients ``a_0 .. a_order``, each exact or certified, and their mass; see :meth:`hermite`."""
+        """The coefficients ``a_0 .. a_order``, each exact or certified; see :meth:`hermite`."""
         self.require_numeric()
         return hermite_table(self.pieces, order, digits, self._positive_variance(variance), self.parity)
 

@@ -1,4 +1,4 @@
-"""Digits asked for are digits delivered: raise the working precision until the enclosures are tight enough."""
+"""Digits asked for are digits delivered: precision is raised until the enclosures are tight."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _PATIENCE = 3
 """Give up after so many tries that bring nothing."""
 
 
-def certify(compute: Callable[[], tuple[tuple[arb, ...], arb]], digits: int, what: str) -> tuple[Enclosure, ...]:
+def certify(
+    compute: Callable[[], tuple[tuple[arb, ...], arb]], digits: int, what: str
+) -> tuple[Enclosure, ...]:
     """Enclosures with ``digits`` certain relative digits each.
 
     ``compute`` runs at the precision in force and returns the values and a scale. A value whose enclosure

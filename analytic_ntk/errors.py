@@ -38,7 +38,7 @@ class PrecisionError(AnalyticNTKError, ArithmeticError):
         super().__init__(given, required, remedy)
         self.reached = reached
 
-    def __reduce__(self):  # type: ignore[no-untyped-def, override]
+    def __reduce__(self):  # type: ignore[no-untyped-def]
         return type(self), (self.given, self.required, self.remedy, self.reached)
 
 

@@ -37,7 +37,8 @@ def exact_number(value: ExactNumber, name: str = "number") -> sp.Expr:
         raise DomainError(f"{name} = {value}", "a number")
     if isinstance(value, (float, np.floating)):
         raise DomainError(
-            f"the float {value!r} as {name}", "an exact number",
+            f"the float {value!r} as {name}",
+            "an exact number",
             f'write "{value!r}" for the decimal, or exactly({value!r}) for the binary value',
         )
     if isinstance(value, (int, np.integer)):
@@ -50,7 +51,9 @@ def exact_number(value: ExactNumber, name: str = "number") -> sp.Expr:
     if isinstance(value, sp.Expr):
         if value.has(sp.Float):
             raise DomainError(f"the float in {value} as {name}", "an exact number", "use Rational")
-        if value.is_number and value.is_real is False or not value.is_finite and value.is_finite is not None:
+        if (value.is_number and value.is_real is False) or (
+            not value.is_finite and value.is_finite is not None
+        ):
             raise DomainError(f"{name} = {value}", "a finite real number")
         return value
     raise DomainError(f"{name} = {value!r}", 'an exact number: int, Fraction, "3/10", "0.3" or sympy number')
@@ -72,7 +75,9 @@ def _from_text(text: str, name: str) -> sp.Expr:
         else:
             raise ValueError
     except (ValueError, ZeroDivisionError, InvalidOperation) as error:
-        raise DomainError(f"{name} = {text[:60]!r}", 'an exact number such as "1", "3/10" or "0.3"') from error
+        raise DomainError(
+            f"{name} = {text[:60]!r}", 'an exact number such as "1", "3/10" or "0.3"'
+        ) from error
     return sp.Rational(fraction.numerator, fraction.denominator)
 
 
@@ -80,5 +85,7 @@ def variance(value: ExactNumber, name: str) -> sp.Expr:
     """An exact number that is not negative."""
     number = exact_number(value, name)
     if number.is_nonnegative is False or (number.is_nonnegative is None and number.is_number):
-        raise DomainError(f"{name} = {number}", "a variance >= 0", "variances, not standard deviations, are given")
+        raise DomainError(
+            f"{name} = {number}", "a variance >= 0", "variances, not standard deviations, are given"
+        )
     return number

@@ -55,14 +55,13 @@ class KernelFormula:
         outside, long = sorted(map(str, functions - canonical)), sorted(map(str, canonical))
         reasons = []
         if outside:
-            reasons.append(f"outside the class x^k exp(a x^2 + b x) {{1, H(c x + d), Phi(c x + d)}}: {', '.join(outside)}")
+            canonical_class = "x^k exp(a x^2 + b x) {1, H(c x + d), Phi(c x + d)}"
+            reasons.append(f"outside the class {canonical_class}: {', '.join(outside)}")
         if long:
             reasons.append(f"closed form too long to write: {', '.join(long)}")
         return "; ".join(reasons)
 
-    def evaluate(
-        self, kernel: str, point: Mapping[sp.Symbol, ExactNumber], digits: int = 30
-    ) -> Enclosure:
+    def evaluate(self, kernel: str, point: Mapping[sp.Symbol, ExactNumber], digits: int = 30) -> Enclosure:
         """The formula at exact values of its symbols, as an enclosure with ``digits`` certain digits.
 
         Raises :class:`DomainError` for a missing value, a float or a formula that is not closed, and
@@ -70,12 +69,16 @@ class KernelFormula:
         """
         target = self._kernel(kernel)
         if not self.is_closed:
-            raise DomainError(f"a formula with unevaluated expectations ({self.reason})", "a closed form", "use Network.at")
+            raise DomainError(
+                f"a formula with unevaluated expectations ({self.reason})", "a closed form", "use Network.at"
+            )
         values = {symbol: exact_number(value, str(symbol)) for symbol, value in point.items()}
         free = set().union(*(e.free_symbols for e in self._expressions())) - {name for name, _ in self.where}
         missing = sorted(str(symbol) for symbol in free - set(values))
         if missing:
-            raise DomainError(f"no value for {', '.join(missing)}", "a number for every symbol of the formula")
+            raise DomainError(
+                f"no value for {', '.join(missing)}", "a number for every symbol of the formula"
+            )
 
         def compute() -> tuple[tuple[arb, ...], arb]:
             known = {symbol: exact_ball(value) for symbol, value in values.items()}
@@ -126,7 +129,11 @@ def named(pair: Pair, layer: int) -> tuple[Pair, tuple[Definition, ...]]:
     def name(entry: sp.Expr, label: str, positive: bool = False) -> sp.Expr:
         if entry.is_Atom:
             return entry
-        symbol = sp.Symbol(f"{label}_{layer}", positive=True) if positive else sp.Symbol(f"{label}_{layer}", real=True)
+        symbol = (
+            sp.Symbol(f"{label}_{layer}", positive=True)
+            if positive
+            else sp.Symbol(f"{label}_{layer}", real=True)
+        )
         definitions.append((symbol, entry))
         return symbol
 

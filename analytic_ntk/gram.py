@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,7 +51,8 @@ def gram(
         for matrix, values in ((nngp, result.q12), (ntk, result.ntk)):
             if not np.all(np.isfinite(values)):
                 raise DomainError(
-                    "a kernel value too large for float64", "finite kernels",
+                    "a kernel value too large for float64",
+                    "finite kernels",
                     "rescale the inputs or the variances, or use Network.certified for single pairs",
                 )
             matrix[rows, columns] = values
@@ -67,14 +67,18 @@ def _data(value: ArrayLike, name: str) -> Array:
         raise DomainError(f"{name} of dtype {array.dtype}", "real numbers", "convert to float64")
     if array.ndim != 2:
         raise DomainError(
-            f"{name} of shape {array.shape}", "a matrix (n, d)", f"use {name}.reshape(-1, 1) for scalar inputs"
+            f"{name} of shape {array.shape}",
+            "a matrix (n, d)",
+            f"use {name}.reshape(-1, 1) for scalar inputs",
         )
     if 0 in array.shape:
         raise DomainError(f"{name} of shape {array.shape}", "at least one row and one column")
     array = np.ascontiguousarray(array, dtype=np.float64)
     if not np.all(np.isfinite(array)):
         row, column = np.argwhere(~np.isfinite(array))[0]
-        raise DomainError(f"{name}[{row}, {column}] = {array[row, column]}", "finite numbers", "clean the data")
+        raise DomainError(
+            f"{name}[{row}, {column}] = {array[row, column]}", "finite numbers", "clean the data"
+        )
     return array
 
 
@@ -93,7 +97,9 @@ class _Inputs:
         if np.any(lost):
             row = int(np.argmax(lost))
             raise DomainError(
-                f"row {row} with entries of size {scale[row]:.3g}", "squared norms that float64 can hold", "rescale"
+                f"row {row} with entries of size {scale[row]:.3g}",
+                "squared norms that float64 can hold",
+                "rescale",
             )
 
 

@@ -11,6 +11,7 @@ from flint import arb
 
 from analytic_ntk import gram as _gram
 from analytic_ntk.activation import Activation
+from analytic_ntk.certify import certify
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber, exact_number
@@ -19,11 +20,10 @@ from analytic_ntk.layers import Dense, Layer, Nonlinearity
 from analytic_ntk.layers.protocol import activations_of, check_sequence
 from analytic_ntk.notation import q11, q12, q22, rho
 from analytic_ntk.pair import Pair
+from analytic_ntk.series import KernelSeries, network_series
 from analytic_ntk.systems.ball import Ball
-from analytic_ntk.certify import certify
 from analytic_ntk.systems.exact import Exact
 from analytic_ntk.systems.protocol import Arithmetic
-from analytic_ntk.series import KernelSeries, network_series
 
 MAX_DEPTH = 10_000
 
@@ -38,7 +38,7 @@ class KernelValues:
 
 @dataclass(frozen=True, init=False)
 class Network:
-    """Layers composed. The first is ``Dense``; pre-activations (``Dense``, ``Residual``, ``LayerNorm``) come out.
+    """Layers composed: ``Dense`` first, pre-activations (``Dense``, ``Residual``, ``LayerNorm``) last.
 
     With ``S(x, y)`` the NNGP kernel and ``T(x, y)`` the NTK, starting from ``<x, y>/d``:
 
@@ -61,19 +61,24 @@ class Network:
         object.__setattr__(self, "layers", tuple(layers))
         if not isinstance(layers[0], Dense):
             raise DomainError(
-                f"a network that starts with {type(layers[0]).__name__}", "Dense as first layer",
+                f"a network that starts with {type(layers[0]).__name__}",
+                "Dense as first layer",
                 "the inputs are not Gaussian: put Dense(weight_variance, bias_variance) first",
             )
         if not check_sequence(self.layers, gaussian=False, where="the network"):
             raise DomainError(
-                f"a network that ends with {type(layers[-1]).__name__}", "Dense (or a sum of such) as last layer",
+                f"a network that ends with {type(layers[-1]).__name__}",
+                "Dense (or a sum of such) as last layer",
                 "add Dense(weight_variance, bias_variance)",
             )
 
     @classmethod
     def mlp(
-        cls, activation: Activation | Sequence[Activation], depth: int,
-        weight_variance: ExactNumber, bias_variance: ExactNumber,
+        cls,
+        activation: Activation | Sequence[Activation],
+        depth: int,
+        weight_variance: ExactNumber,
+        bias_variance: ExactNumber,
     ) -> Network:
         """The fully connected network with ``depth`` hidden layers (nonlinearities).
 
@@ -82,7 +87,8 @@ class Network:
         """
         if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= MAX_DEPTH:
             raise DomainError(
-                f"depth = {depth!r}", f"an integer from 1 to {MAX_DEPTH}",
+                f"depth = {depth!r}",
+                f"an integer from 1 to {MAX_DEPTH}",
                 "depth counts nonlinearities; a linear network is Network(Dense(w, b))",
             )
         if isinstance(activation, Activation):
@@ -90,7 +96,9 @@ class Network:
         else:
             chosen = list(activation)
             if len(chosen) != depth:
-                raise DomainError(f"{len(chosen)} activations at depth {depth}", "one activation per hidden layer")
+                raise DomainError(
+                    f"{len(chosen)} activations at depth {depth}", "one activation per hidden layer"
+                )
         layers: list[Layer] = [Dense(weight_variance, bias_variance)]
         for phi in chosen:
             layers += [Nonlinearity(phi), Dense(weight_variance, bias_variance)]
@@ -116,7 +124,8 @@ class Network:
         """
         if on == "sphere":
             one = sp.S.One
-            pair, variables = Pair(one, one, rho, sp.S.Zero), (rho,)
+            pair = Pair(one, one, rho, sp.S.Zero)
+            variables: tuple[sp.Symbol, ...] = (rho,)
         elif on is None:
             pair, variables = Pair(q11, q22, q12, sp.S.Zero), (q11, q22, q12)
         else:
@@ -164,7 +173,9 @@ class Network:
         first = [exact_number(v, f"x[{i}]") for i, v in enumerate(x)]
         second = [exact_number(v, f"y[{i}]") for i, v in enumerate(y)]
         if not first or len(first) != len(second):
-            raise DomainError(f"inputs of lengths {len(first)} and {len(second)}", "two vectors of one length >= 1")
+            raise DomainError(
+                f"inputs of lengths {len(first)} and {len(second)}", "two vectors of one length >= 1"
+            )
 
         def product(one: list[sp.Expr], other: list[sp.Expr]) -> sp.Expr:
             return sp.Add(*(p * q for p, q in zip(one, other, strict=True))) / len(one)
@@ -193,5 +204,7 @@ def _require_semidefinite(a: sp.Expr, b: sp.Expr, c: sp.Expr) -> None:
     det = sp.expand(a * b - c * c)
     if not (det.is_nonnegative or sp.simplify(det).is_nonnegative):
         raise DomainError(
-            f"covariance xx = {a}, xy = {c}, yy = {b}", "xy^2 <= xx*yy (Cauchy-Schwarz)", "check the order: xx, xy, yy"
+            f"covariance xx = {a}, xy = {c}, yy = {b}",
+            "xy^2 <= xx*yy (Cauchy-Schwarz)",
+            "check the order: xx, xy, yy",
         )

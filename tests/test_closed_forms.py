@@ -20,8 +20,16 @@ from analytic_ntk.gaussian.terms import Term, terms_of
 from analytic_ntk.notation import q11, q12, q22, x
 from tests import witness
 
-NEVER_TABULATED = ("x*erf(x)", "Max(x,0)**3 - Max(-x,0)/2", "erf(2*x+1)", "exp(-Abs(x))*cos(3*x)",
-                   "sin(2*x)*Heaviside(x)", "x*exp(-x**2/3)", "x**2*exp(-Abs(x))", "x*Phi(3*x/2)")
+NEVER_TABULATED = (
+    "x*erf(x)",
+    "Max(x,0)**3 - Max(-x,0)/2",
+    "erf(2*x+1)",
+    "exp(-Abs(x))*cos(3*x)",
+    "sin(2*x)*Heaviside(x)",
+    "x*exp(-x**2/3)",
+    "x**2*exp(-Abs(x))",
+    "x*Phi(3*x/2)",
+)
 LONG = "x**3*Phi(2*x-1)*exp(-x**2/5+x/3) + Max(x+1,0)"
 """In the class, but its formula is refused as unreadable; the engine's values are checked all the same."""
 
@@ -32,7 +40,8 @@ def canonical() -> dict[str, Activation]:
 
 
 CANONICAL = canonical()
-COVARIANCES = ((sp.Rational(9, 10), sp.Rational(13, 10), sp.Rational(1, 3)), (sp.S.One, sp.S.One, -sp.Rational(4, 5)),
+COVARIANCES = ((sp.Rational(9, 10), sp.Rational(13, 10), sp.Rational(1, 3)),
+               (sp.S.One, sp.S.One, -sp.Rational(4, 5)),
                (sp.Rational(1, 5), sp.Integer(2), sp.Rational(3, 5)))  # fmt: skip
 
 
@@ -48,8 +57,8 @@ def _enclose(expression: sp.Expr, point: tuple[sp.Expr, ...], bits: int = 300) -
 def test_the_class_is_not_shrinking() -> None:
     """A lost closed form would silently thin out every parametrised test below."""
     missing = set(activations.all_activations()) - set(CANONICAL)
-    assert missing == {"gelu_tanh", "sigmoid", "tanh", "softplus", "silu", "swish", "mish", "softsign", "arctan",
-                       "quick_gelu", "logcosh"}  # fmt: skip
+    assert missing == {"gelu_tanh", "sigmoid", "tanh", "softplus", "silu", "swish", "mish", "softsign",
+                       "arctan",                       "quick_gelu", "logcosh"}  # fmt: skip
 
 
 def test_an_unreadable_formula_is_refused() -> None:
@@ -67,7 +76,8 @@ def test_dual_eq_definition(name: str) -> None:
         terms = terms_of(pieces)
         assert terms is not None
         whole = sp.Piecewise(
-            *((part, x < b) for part, b in zip(pieces.parts, pieces.breakpoints, strict=False)), (pieces.parts[-1], True)
+            *((part, x < b) for part, b in zip(pieces.parts, pieces.breakpoints, strict=False)),
+            (pieces.parts[-1], True),
         )
         breaks = pieces.float_breakpoints
         for a, b, c in COVARIANCES:
@@ -100,8 +110,8 @@ def test_tidy_formula_eq_engine(name: str) -> None:
 
 
 CONTINUOUS = [name for name, phi in CANONICAL.items() if phi.is_continuous]
-PROVED_SYMBOLICALLY = ("identity", "relu", "leaky_relu", "abs", "rectified_monomial", "monomial", "polynomial", "erf",
-                       "probit", "sin", "cos", "rbf", "exp", "gaussian")  # fmt: skip
+PROVED_SYMBOLICALLY = ("identity", "relu", "leaky_relu", "abs", "rectified_monomial", "monomial", "polynomial",
+                       "erf",                       "probit", "sin", "cos", "rbf", "exp", "gaussian")  # fmt: skip
 
 
 def _price_defect(phi: Activation) -> sp.Expr:
@@ -185,7 +195,9 @@ def test_formula_is_finite_at_both_ends(name: str) -> None:
         formula = dual_formula(terms, terms).expression
         moment = second_moment_formula(terms, terms).expression.subs(q11, sp.Rational(3, 2))
         for sign in (1, -1):
-            value = formula.subs({q11: sp.Rational(3, 2), q22: sp.Rational(3, 2), q12: sign * sp.Rational(3, 2)})
+            value = formula.subs(
+                {q11: sp.Rational(3, 2), q22: sp.Rational(3, 2), q12: sign * sp.Rational(3, 2)}
+            )
             assert not value.has(sp.nan, sp.zoo, sp.oo)
             assert sp.N(value, 20).is_finite
             if sign == 1:
@@ -203,7 +215,8 @@ def test_monomial_dual_eq_wick_sum(i: int, j: int) -> None:
         if (i - k) % 2 == 0 and (j - k) % 2 == 0:
             p, q = (i - k) // 2, (j - k) // 2
             weight = sp.Rational(
-                sp.factorial(i) * sp.factorial(j), sp.factorial(k) * sp.factorial(p) * sp.factorial(q) * 2 ** (p + q)
+                sp.factorial(i) * sp.factorial(j),
+                sp.factorial(k) * sp.factorial(p) * sp.factorial(q) * 2 ** (p + q),
             )
             expected += weight * q11**p * q12**k * q22**q
     assert sp.expand(value - expected) == 0

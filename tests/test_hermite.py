@@ -26,8 +26,10 @@ def _relu(n: int) -> sp.Expr:
     if n < 2:
         return (1 / sp.sqrt(2 * sp.pi), sp.Rational(1, 2))[n]
     m = n // 2
-    return sp.S.Zero if n % 2 else (-1) ** (m - 1) * _double_factorial(2 * m - 3) / sp.sqrt(
-        2 * sp.pi * sp.factorial(n)
+    return (
+        sp.S.Zero
+        if n % 2
+        else (-1) ** (m - 1) * _double_factorial(2 * m - 3) / sp.sqrt(2 * sp.pi * sp.factorial(n))
     )
 
 
@@ -35,7 +37,11 @@ def _step(n: int) -> sp.Expr:
     if n == 0:
         return sp.Rational(1, 2)
     m = (n - 1) // 2
-    return sp.S.Zero if n % 2 == 0 else (-1) ** m * _double_factorial(2 * m - 1) / sp.sqrt(2 * sp.pi * sp.factorial(n))
+    return (
+        sp.S.Zero
+        if n % 2 == 0
+        else (-1) ** m * _double_factorial(2 * m - 1) / sp.sqrt(2 * sp.pi * sp.factorial(n))
+    )
 
 
 def _erf(n: int) -> sp.Expr:
@@ -71,7 +77,8 @@ CLASSICS = {
     "exp": lambda n: sp.exp(sp.Rational(1, 2)) / sp.sqrt(sp.factorial(n)),
     "sin": lambda n: sp.S.Zero if n % 2 == 0
     else (-1) ** ((n - 1) // 2) * sp.exp(-sp.Rational(1, 2)) / sp.sqrt(sp.factorial(n)),
-    "cos": lambda n: sp.S.Zero if n % 2 else (-1) ** (n // 2) * sp.exp(-sp.Rational(1, 2)) / sp.sqrt(sp.factorial(n)),
+    "cos": lambda n: sp.S.Zero if n % 2
+    else (-1) ** (n // 2) * sp.exp(-sp.Rational(1, 2)) / sp.sqrt(sp.factorial(n)),
 }  # fmt: skip
 
 
@@ -81,7 +88,10 @@ def test_hermite_eq_classic(name: str) -> None:
     for row in table.rows:
         assert row.kind == "exact"
         assert sp.simplify(row.expression - CLASSICS[name](row.n)) == 0
-        assert abs(sp.N(row.expression, 30) - sp.N(sp.Rational(*row.value.midpoint.as_integer_ratio()), 30)) < 1e-25
+        assert (
+            abs(sp.N(row.expression, 30) - sp.N(sp.Rational(*row.value.midpoint.as_integer_ratio()), 30))
+            < 1e-25
+        )
 
 
 # Numbers computed once with mpmath.quad at 60 digits; the first two of each also by scipy.
@@ -111,8 +121,16 @@ def test_hermite_eq_mpmath_integral(name: str, variance: str) -> None:
     breaks = sorted({-13, -4, 0, 4, 13, *(float(b) / float(mpmath.sqrt(q)) for b in phi.pieces.breakpoints)})
     with mpmath.workdps(25):
         for n in (0, 1, 4, 9):
-            integrand = lambda z, n=n: function(mpmath.sqrt(q) * z) * mpmath.hermite(n, z / mpmath.sqrt(2)) * (  # noqa: E731
-                mpmath.sqrt(2) ** (-n)) * mpmath.npdf(z) / mpmath.sqrt(mpmath.factorial(n))
+
+            def integrand(z: mpmath.mpf, n: int = n) -> mpmath.mpf:
+                polynomial = mpmath.hermite(n, z / mpmath.sqrt(2)) / mpmath.sqrt(2) ** n
+                return (
+                    function(mpmath.sqrt(q) * z)
+                    * polynomial
+                    * mpmath.npdf(z)
+                    / mpmath.sqrt(mpmath.factorial(n))
+                )
+
             expected = mpmath.quad(integrand, breaks)
             assert abs(mpmath.mpf(float(table.rows[n].value)) - expected) < 1e-13
 
@@ -149,14 +167,25 @@ def test_a_lost_edge_term_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Saboteur: without the jump at the breakpoint the recurrence loses every coefficient beyond a_1."""
     terms = terms_of(activations.relu.pieces)
     assert terms is not None
-    monkeypatch.setattr(hermite, "_edge", lambda term, order, q, root, ops: [ops.number(sp.S.Zero)] * (order + 1))
+    monkeypatch.setattr(
+        hermite, "_edge", lambda term, order, q, root, ops: [ops.number(sp.S.Zero)] * (order + 1)
+    )
     numbers = hermite.hermite_numbers(terms, 2, sp.S.One, SYMBOLIC)
     assert sp.simplify(numbers[2] / sp.sqrt(2) - _relu(2)) != 0
 
 
 @pytest.mark.parametrize(
     ("order", "digits", "variance"),
-    [(-1, 30, 1), (20_000, 30, 1), (2.0, 30, 1), (3, 0, 1), (3, 30, 0), (3, 30, -1), (3, 30, 0.5), (3, 10**6, 1)],
+    [
+        (-1, 30, 1),
+        (20_000, 30, 1),
+        (2.0, 30, 1),
+        (3, 0, 1),
+        (3, 30, 0),
+        (3, 30, -1),
+        (3, 30, 0.5),
+        (3, 10**6, 1),
+    ],
 )
 def test_bad_input(order: int, digits: int, variance: object) -> None:
     with pytest.raises(DomainError):

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from analytic_ntk import Activation, Dense, Enclosure, LayerNorm, Network, Nonlinearity, Residual, activations, exactly
+from analytic_ntk import (
+    Activation,
+    Dense,
+    Enclosure,
+    LayerNorm,
+    Network,
+    Nonlinearity,
+    Residual,
+    activations,
+    exactly,
+)
 from analytic_ntk.errors import DomainError, NoClosedFormError, PrecisionError
 from analytic_ntk.gaussian.unevaluated import Dual
 from analytic_ntk.notation import q11, q12, q22, rho, x
@@ -21,7 +31,8 @@ ALL = activations.all_activations()
 NEVER_TABULATED = {
     text: Activation.parse(text)
     for text in (
-        "x*erf(x)", "Piecewise((sin(x), x<0),(x**2/(1+x**2), True))", "Max(x,0)**3 - Max(-x,0)/2", "erf(2*x+1)",
+        "x*erf(x)", "Piecewise((sin(x), x<0),(x**2/(1+x**2), True))", "Max(x,0)**3 - Max(-x,0)/2",
+        "erf(2*x+1)",
         "exp(-Abs(x))*cos(3*x)",
     )
 }  # fmt: skip
@@ -149,7 +160,20 @@ def test_float64_by_strata(name: str, depth: int) -> None:
     for kernel in ("nngp", "ntk"):
         K = network.gram(X, kernel=kernel)
         assert np.array_equal(K, K.T)
-        for i, j in ((1, 3), (0, 2), (1, 5), (1, 7), (1, 9), (1, 11), (1, 13), (1, 15), (1, 17), (0, 17), (0, 1), (1, 18)):
+        for i, j in (
+            (1, 3),
+            (0, 2),
+            (1, 5),
+            (1, 7),
+            (1, 9),
+            (1, 11),
+            (1, 13),
+            (1, 15),
+            (1, 17),
+            (0, 17),
+            (0, 1),
+            (1, 18),
+        ):
             value = network.certified([exactly(v) for v in X[i]], [exactly(v) for v in X[j]], digits=16)
             assert abs(K[i, j] - float(getattr(value, kernel))) < 1e-12 * np.sqrt(K[i, i] * K[j, j])
 
@@ -186,7 +210,7 @@ def test_duplicates_zero_rows_and_cross_grams() -> None:
 
 
 def test_residual_adds_kernels() -> None:
-    """Skip connection against the recursion written out with the arc-cosine kernels (He et al. 2016; Hayou 2021)."""
+    """Skip connection against the recursion written out with arc-cosine kernels (He et al. 2016)."""
     branch = Residual(Nonlinearity(activations.relu), Dense(2, 0))
     network = Network(Dense(1, 0), branch, branch, Dense(1, "1/3"))
     values = network.at(1, "1/2", 1, digits=20)
@@ -277,11 +301,17 @@ def test_a_fat_enclosure_does_not_pass_for_digits(monkeypatch: pytest.MonkeyPatc
 
 
 def test_formula_with_symbols_throughout() -> None:
-    w, b, alpha = sp.Symbol("w", positive=True), sp.Symbol("b", nonnegative=True), sp.Symbol("alpha", real=True)
+    w, b, alpha = (
+        sp.Symbol("w", positive=True),
+        sp.Symbol("b", nonnegative=True),
+        sp.Symbol("alpha", real=True),
+    )
     formula = Network.mlp(activations.leaky_relu(alpha), 1, w, b).formula()
     assert formula.is_closed
     assert {w, b, alpha} <= formula.ntk.free_symbols
-    number = formula.ntk.subs({w: 2, b: sp.Rational(1, 10), alpha: sp.Rational(1, 5), q11: 1, q22: 2, q12: sp.Rational(1, 2)})
+    number = formula.ntk.subs(
+        {w: 2, b: sp.Rational(1, 10), alpha: sp.Rational(1, 5), q11: 1, q22: 2, q12: sp.Rational(1, 2)}
+    )
     value = Network.mlp(activations.leaky_relu("1/5"), 1, 2, "1/10").at(1, "1/2", 2, digits=20)
     assert abs(float(number) - float(value.ntk)) < 1e-14
     assert "\\arccos" in formula.latex()
@@ -337,7 +367,10 @@ RELU = Network.mlp(activations.relu, 1, 2, 0)
         (lambda: Network(), "at least one Dense"),
         (lambda: Network(Nonlinearity(activations.relu)), "Dense as first layer"),
         (lambda: Network(Dense(1, 0), Nonlinearity(activations.relu)), "last layer"),
-        (lambda: Network(Dense(1, 0), Nonlinearity(activations.relu), Nonlinearity(activations.relu)), "Gaussian"),
+        (
+            lambda: Network(Dense(1, 0), Nonlinearity(activations.relu), Nonlinearity(activations.relu)),
+            "Gaussian",
+        ),
         (lambda: Network(Dense(1, 0), Nonlinearity(activations.relu), LayerNorm(), Dense(1, 0)), "Gaussian"),
         (lambda: Residual(Nonlinearity(activations.relu)), "does not end in Dense"),
         (lambda: RELU.at(1, 0.5, 1), "float"),

@@ -1,7 +1,7 @@
 """An independent witness: the Gaussian integral of the definition, in plain numpy.
 
 Nothing of the package is used: the expression is turned into numpy code by sympy's own printer and
-integrated by composite Gauss-Legendre, in ``x = u / sqrt q11`` and in ``t`` with ``v = sqrt q22 (rho x + s t)``,
+integrated by composite Gauss-Legendre, in ``x = u/sqrt q11`` and ``t``, ``v = sqrt q22 (rho x + s t)``,
 both cut at the breakpoints handed in. Good to about 1e-12 for |rho| < 0.999 and moderate variances.
 """
 
@@ -43,15 +43,17 @@ def _panels(cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return nodes.reshape(shape), weights.reshape(shape)
 
 
-def dual(
-    f: sp.Expr, g: sp.Expr, q11: float, q22: float, q12: float, breaks: Sequence[float] = ()
-) -> float:
+def dual(f: sp.Expr, g: sp.Expr, q11: float, q22: float, q12: float, breaks: Sequence[float] = ()) -> float:
     """``E f(u) g(v)`` from the definition."""
     rho = q12 / np.sqrt(q11 * q22)
     spread = np.sqrt((1 - rho) * (1 + rho))
     grid = np.arange(-_HALF_WIDTH, _HALF_WIDTH + 0.01, 0.5)
     points = np.asarray(breaks, dtype=float)
-    zones = [points / np.sqrt(q22) / rho + k * spread for k in (-6, -3, -1, 0, 1, 3, 6)] if abs(rho) > 0.05 else []
+    zones = (
+        [points / np.sqrt(q22) / rho + k * spread for k in (-6, -3, -1, 0, 1, 3, 6)]
+        if abs(rho) > 0.05
+        else []
+    )
     outer = np.clip(np.sort(np.concatenate([grid, points / np.sqrt(q11), *zones])), -_HALF_WIDTH, _HALF_WIDTH)
     x, wx = _panels(outer)
     inner = np.broadcast_to(grid, (len(x), len(grid)))
@@ -67,7 +69,9 @@ def dual(
 def second_moment(f: sp.Expr, g: sp.Expr, q: float, breaks: Sequence[float] = ()) -> float:
     """``E f(u) g(u)`` from the definition."""
     grid = np.arange(-_HALF_WIDTH, _HALF_WIDTH + 0.01, 0.25)
-    cuts = np.sort(np.concatenate([grid, np.clip(np.asarray(breaks) / np.sqrt(q), -_HALF_WIDTH, _HALF_WIDTH)]))
+    cuts = np.sort(
+        np.concatenate([grid, np.clip(np.asarray(breaks) / np.sqrt(q), -_HALF_WIDTH, _HALF_WIDTH)])
+    )
     x, w = _panels(cuts)
     u = np.sqrt(q) * x
     return float(np.sum(w * np.exp(-x * x / 2) * as_numpy(f)(u) * as_numpy(g)(u)) / np.sqrt(2 * np.pi))

@@ -54,7 +54,7 @@ class _BallEvaluated(sp.Function):
 
 
 def _is_zero(value: sp.Expr) -> bool:
-    """Zero as written, or a plain number that is zero: asking a long expression would take longer than it helps."""
+    """Zero as written, or a plain number that is zero (asking a long expression takes too long)."""
     return value == 0 or bool(value.is_Atom and value.is_zero)
 
 
@@ -106,7 +106,7 @@ def merge_reflections(expr: sp.Expr) -> sp.Expr:
     return expr.xreplace(swaps) if swaps else expr
 
 
-class sigmoid(_BallEvaluated):  # noqa: N801 (the field's name)
+class sigmoid(_BallEvaluated):
     """Logistic function ``1 / (1 + exp(-z))``, kept whole so that it never overflows."""
 
     nargs = 1
@@ -142,7 +142,7 @@ class sigmoid(_BallEvaluated):  # noqa: N801 (the field's name)
         return rf"\sigma\left({printer._print(self.args[0])}\right)"
 
 
-class softplus(_BallEvaluated):  # noqa: N801 (the field's name)
+class softplus(_BallEvaluated):
     """``log(1 + exp(z))``, kept whole so that it never overflows."""
 
     nargs = 1
@@ -221,7 +221,8 @@ class ConditionalPhi(_BallEvaluated):
 
     def _latex(self, printer: Any) -> str:
         h, k, r = (printer._print(arg) for arg in self.args)
-        return rf"\Phi\left(\frac{{{k}-\left({r}\right)\left({h}\right)}}{{\sqrt{{1-\left({r}\right)^2}}}}\right)"
+        over = rf"\sqrt{{1-\left({r}\right)^2}}"
+        return rf"\Phi\left(\frac{{{k}-\left({r}\right)\left({h}\right)}}{{{over}}}\right)"
 
 
 class Ridge(_BallEvaluated):

@@ -85,7 +85,9 @@ def _real_only(name: str, function: Callable[..., arb]) -> Callable[..., Ball]:
         for value in args:
             if isinstance(value, acb):
                 if not value.imag == 0:
-                    raise DomainError(f"{name} of a complex ball", "a real argument", "split at the breakpoints")
+                    raise DomainError(
+                        f"{name} of a complex ball", "a real argument", "split at the breakpoints"
+                    )
                 value = value.real
             reals.append(value)
         return function(*reals)
@@ -189,15 +191,18 @@ class _Programme:
             return self.slots[expr]
         if isinstance(expr, sp.Symbol):
             raise DomainError(
-                f"free symbol {expr}", f"values for {[str(s) for s in self.slots][: self.inputs]} only",
+                f"free symbol {expr}",
+                f"values for {[str(s) for s in self.slots][: self.inputs]} only",
                 "give the parameter a number first, e.g. activation.with_parameters(...)",
             )
         if isinstance(expr, sp.Float):
             raise DomainError(
-                f"the float {expr}", "exact numbers", f'write it as a string or Rational, e.g. "{expr:.6g}" -> Rational'
+                f"the float {expr}",
+                "exact numbers",
+                f'write it as a string or Rational, e.g. "{expr:.6g}" -> Rational',
             )
         if expr.is_Number or expr in (sp.pi, sp.E, sp.I):
-            step = ("constant", expr, ())
+            step: tuple[str, Any, tuple[int, ...]] = ("constant", expr, ())
         elif isinstance(expr, sp.Pow):
             if expr.exp.is_number and not expr.exp.has(sp.Float):
                 step = ("power", expr.exp, (self._add(expr.base),))
@@ -265,7 +270,7 @@ def compile_ball(expr: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[...,
     ball, never a wrong one. Raises :class:`DomainError` for floats and unknown functions.
     """
     programme = _Programme(expr, symbols)
-    steps, inputs, result = programme.steps, programme.inputs, programme.result
+    steps, result = programme.steps, programme.result
     constants: dict[int, dict[int, Ball]] = {}
 
     def run(*values: Ball) -> Ball:
@@ -398,8 +403,10 @@ def compile_float(expr: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[...
                 elif kind == "logic":
                     flags = [stack[slot] for slot in where]
                     value = (
-                        np.logical_and.reduce(np.broadcast_arrays(*flags)) if payload is sp.And
-                        else np.logical_or.reduce(np.broadcast_arrays(*flags)) if payload is sp.Or
+                        np.logical_and.reduce(np.broadcast_arrays(*flags))
+                        if payload is sp.And
+                        else np.logical_or.reduce(np.broadcast_arrays(*flags))
+                        if payload is sp.Or
                         else np.logical_not(flags[0])
                     )
                 else:  # piecewise

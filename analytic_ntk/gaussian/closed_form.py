@@ -13,7 +13,15 @@ from functools import lru_cache
 import sympy as sp
 from flint import acb, arb
 
-from analytic_ntk.arithmetic.functions import Angle, ConditionalPhi, Phi, Phi2, RealPart, Ridge, merge_reflections
+from analytic_ntk.arithmetic.functions import (
+    Angle,
+    ConditionalPhi,
+    Phi,
+    Phi2,
+    RealPart,
+    Ridge,
+    merge_reflections,
+)
 from analytic_ntk.arithmetic.interpret import compile_ball, exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import NoClosedFormError, PrecisionError
@@ -25,7 +33,10 @@ from analytic_ntk.notation import q11, q12, q22
 MAX_OPERATIONS = 250
 """Longer expressions are only factored lightly: rewriting them takes minutes and helps no reader."""
 ATOMS = (Angle, Phi, Phi2, ConditionalPhi, Ridge, RealPart, sp.exp)
-_CHECK_POINTS = ((sp.Rational(7, 9), sp.Rational(5, 4), sp.Rational(-1, 3)), (sp.Rational(1, 2), sp.S.One, sp.Rational(2, 5)))
+_CHECK_POINTS = (
+    (sp.Rational(7, 9), sp.Rational(5, 4), sp.Rational(-1, 3)),
+    (sp.Rational(1, 2), sp.S.One, sp.Rational(2, 5)),
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,13 @@ def second_moment_formula(f: Terms, g: Terms) -> ClosedForm:
 
 
 def _conjugate(term: Term) -> Term:
-    return Term(sp.expand(sp.conjugate(term.coefficient)), term.power, term.a, sp.expand(sp.conjugate(term.b)), term.psi)
+    return Term(
+        sp.expand(sp.conjugate(term.coefficient)),
+        term.power,
+        term.a,
+        sp.expand(sp.conjugate(term.b)),
+        term.psi,
+    )
 
 
 def _is_complex(term: Term) -> bool:
@@ -143,7 +160,7 @@ def _collected(expr: sp.Expr, tidy: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
 
 
 def _gather_exponentials(expr: sp.Expr) -> sp.Expr:
-    """``c (exp(A + d) +- exp(A - d))`` as ``2 c exp(A) cosh d`` or ``sinh d``, where nothing else is there."""
+    """``c (exp(A + d) +- exp(A - d))`` as ``2 c exp(A) cosh d`` or ``sinh d``."""
     expr = sp.expand(expr)
     table: dict[sp.Expr, sp.Expr] = {}
     rest = sp.S.Zero
@@ -195,7 +212,9 @@ def _agree_at_points(one: sp.Expr, other: sp.Expr) -> bool:
             except (PrecisionError, NoClosedFormError):
                 return False
             difference = left - right
-            if not (difference.is_finite() and difference.contains(arb(0)) and difference.rad() < arb(10) ** -60):
+            if not (
+                difference.is_finite() and difference.contains(arb(0)) and difference.rad() < arb(10) ** -60
+            ):
                 return False
     return True
 

@@ -69,8 +69,10 @@ def _edge(term: Term, order: int, q: Number, root: Number, ops: Operations) -> l
         return [factor * value for value in _polynomials(place / root, order)]
     slope, offset = half.slope, half.offset
     density = Term(
-        slope * sp.exp(-(offset**2) / 2) / sp.sqrt(2 * sp.pi), 0,
-        term.a - slope**2 / 2, sp.expand(term.b - slope * offset),
+        slope * sp.exp(-(offset**2) / 2) / sp.sqrt(2 * sp.pi),
+        0,
+        term.a - slope**2 / 2,
+        sp.expand(term.b - slope * offset),
     )
     return [root * value for value in hermite_numbers((density,), order, q, ops)]
 

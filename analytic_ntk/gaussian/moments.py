@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -73,10 +74,14 @@ def _gains(problem: _Problem, state: _State, i: int) -> tuple[Number, Number, _S
         variance[i] = ops.number(sp.S.Zero)
         edge = problem.edge
         variance[j] = ops.tidy(
-            edge * edge if edge is not None else state.variance[j] - state.covariance**2 / state.variance[i]
+            edge * edge
+            if edge is not None
+            else state.variance[j] - state.covariance * state.covariance / state.variance[i]
         )
-        return gain[0], gain[1], _State(
-            (mean[0], mean[1]), (variance[0], variance[1]), ops.number(sp.S.Zero), rest, closed
+        return (
+            gain[0],
+            gain[1],
+            _State((mean[0], mean[1]), (variance[0], variance[1]), ops.number(sp.S.Zero), rest, closed),
         )
     square = ops.tidy(half.spread + slope * slope * state.variance[i])
     root = ops.sqrt(square)
@@ -101,10 +106,17 @@ def _table(problem: _Problem, state: _State, k_max: int, l_max: int) -> list[lis
     edges = []
     for i in state.open:
         gain_u, gain_v, new = _gains(problem, state, i)
-        edges.append((gain_u, gain_v, _table(problem, new, max(k_max - 1, 0), max(l_max - 1, 0))
-                      if k_max == 0 or l_max == 0 else _table(problem, new, k_max, l_max)))
+        edges.append(
+            (
+                gain_u,
+                gain_v,
+                _table(problem, new, max(k_max - 1, 0), max(l_max - 1, 0))
+                if k_max == 0 or l_max == 0
+                else _table(problem, new, k_max, l_max),
+            )
+        )
     for k in range(k_max + 1):
-        for l in range(l_max + 1):  # noqa: E741 (the paper's letter)
+        for l in range(l_max + 1):
             if k == l == 0:
                 continue
             along_u = k > 0
@@ -122,8 +134,11 @@ def _table(problem: _Problem, state: _State, k_max: int, l_max: int) -> list[lis
 
 
 def _atoms(
-    ops: Operations, halves: dict[int, HalfSpace], mean: tuple[Number, Number],
-    variance: tuple[Number, Number], covariance: Number,
+    ops: Operations,
+    halves: dict[int, HalfSpace],
+    mean: tuple[Number, Number],
+    variance: tuple[Number, Number],
+    covariance: Number,
 ) -> dict[frozenset[int], Atom]:
     """The probabilities and densities that multiply the coefficients, by which half-spaces are closed."""
     h: dict[int, Number] = {}
@@ -198,8 +213,13 @@ def pair_moment(
 
 
 def _symbolic_moment(
-    ops: Operations, halves: dict[int, HalfSpace], atoms: dict[frozenset[int], Atom], state: _State,
-    k: int, l: int, edge_root: sp.Expr,
+    ops: Operations,
+    halves: dict[int, HalfSpace],
+    atoms: dict[frozenset[int], Atom],
+    state: _State,
+    k: int,
+    l: int,
+    edge_root: sp.Expr,
 ) -> sp.Expr:
     """The recursion with names for what is long: atoms always, means and variances unless they are symbols.
 
@@ -221,15 +241,24 @@ def _symbolic_moment(
         covariance, edge = named(state.covariance), named(edge_root, True)
     mean = (named(state.mean[0]), named(state.mean[1]))
     keys = {key: sp.Dummy("atom") for key in atoms}
-    frozen: dict[frozenset[int], Atom] = {key: (lambda name=name: name) for key, name in keys.items()}
+    frozen: dict[frozenset[int], Atom] = {key: partial(_same, name) for key, name in keys.items()}
     value = _moment(ops, halves, frozen, _State(mean, variance, covariance, state.open), k, l, edge)
     value = value.xreplace({name: atoms[key]() for key, name in keys.items() if value.has(name)})
     return value.xreplace(filled)
 
 
+def _same(value: Number) -> Number:
+    return value
+
+
 def _moment(
-    ops: Operations, halves: dict[int, HalfSpace], atoms: dict[frozenset[int], Atom], state: _State,
-    k: int, l: int, edge_root: Number,  # noqa: E741
+    ops: Operations,
+    halves: dict[int, HalfSpace],
+    atoms: dict[frozenset[int], Atom],
+    state: _State,
+    k: int,
+    l: int,
+    edge_root: Number,
 ) -> Number:
     if len(halves) == 2 and all(half.spread == 0 for half in halves.values()):
         # what is left of v's spread when u is pinned, and of u's when v is: root_det over the other's
@@ -252,7 +281,7 @@ def _two_steps(first: _Problem, second: _Problem, state: _State, k_max: int, l_m
         gain_u, gain_v, new = _gains(problem, state, i)
         edges.append((gain_u, gain_v, _table(problem, new, k_max, l_max)))
     for k in range(k_max + 1):
-        for l in range(l_max + 1):  # noqa: E741
+        for l in range(l_max + 1):
             if k == l == 0:
                 continue
             axis, i, j = (0, k - 1, l) if k > 0 else (1, k, l - 1)
@@ -316,7 +345,9 @@ def _meet(one: HalfSpace, other: HalfSpace) -> list[tuple[int, HalfSpace | None]
     return []
 
 
-def dual(f: Terms, g: Terms, q11: Number, q22: Number, q12: Number, root_det: Number, ops: Operations) -> Number:
+def dual(
+    f: Terms, g: Terms, q11: Number, q22: Number, q12: Number, root_det: Number, ops: Operations
+) -> Number:
     """``E f(u) g(v)`` summed over terms."""
     total = ops.number(sp.S.Zero)
     for one in f:

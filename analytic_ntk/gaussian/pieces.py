@@ -207,14 +207,16 @@ def _split_piecewise(expr: sp.Piecewise) -> Pieces:
     parts = []
     for low, high in pairwise((-sp.oo, *points, sp.oo)):
         probe = _between(low, high)
-        for (value, condition), pieces in zip(expr.args, values, strict=True):
+        for (_, condition), pieces in zip(expr.args, values, strict=True):
             holds = condition if condition in (sp.true, sp.false) else _truth(condition, probe)
             if holds == sp.true:
                 parts.append(pieces.part_at(probe))
                 break
         else:
             raise DomainError(
-                f"{expr} near x = {probe}", "a Piecewise that covers the real line", "end it with (value, True)"
+                f"{expr} near x = {probe}",
+                "a Piecewise that covers the real line",
+                "end it with (value, True)",
             )
     return Pieces(points, tuple(parts))
 
@@ -224,11 +226,15 @@ def _truth(condition: sp.Basic, probe: sp.Expr) -> sp.Basic:
     if answer not in (sp.true, sp.false):
         answer = sp.simplify(answer)
     if answer not in (sp.true, sp.false):
-        raise DomainError(f"the condition {condition}", "a condition that can be decided", "give parameters numbers")
+        raise DomainError(
+            f"the condition {condition}", "a condition that can be decided", "give parameters numbers"
+        )
     return answer
 
 
-def _refine(points: tuple[sp.Expr, ...], children: list[Pieces]) -> tuple[tuple[sp.Expr, ...], list[list[sp.Expr]]]:
+def _refine(
+    points: tuple[sp.Expr, ...], children: list[Pieces]
+) -> tuple[tuple[sp.Expr, ...], list[list[sp.Expr]]]:
     rows = []
     for low, high in pairwise((-sp.oo, *points, sp.oo)):
         probe = _between(low, high)
@@ -252,7 +258,8 @@ def _union(groups: list[tuple[sp.Expr, ...]]) -> tuple[sp.Expr, ...]:
                     break
                 if not difference.is_positive:
                     raise DomainError(
-                        f"breakpoints {point} and {other}", "breakpoints whose order is known",
+                        f"breakpoints {point} and {other}",
+                        "breakpoints whose order is known",
                         "give the parameters numbers or assumptions",
                     )
             if place >= 0:
@@ -286,7 +293,9 @@ def _sign_between(guard: sp.Expr, low: sp.Expr, high: sp.Expr) -> int:
     value = sp.simplify(value)
     if value.is_positive or value.is_negative or value.is_zero:
         return 1 if value.is_positive else -1 if value.is_negative else 0
-    raise DomainError(f"the sign of {guard}", "a sign that can be decided", "give the parameters numbers or assumptions")
+    raise DomainError(
+        f"the sign of {guard}", "a sign that can be decided", "give the parameters numbers or assumptions"
+    )
 
 
 def _zeros(guard: sp.Expr, low: sp.Expr, high: sp.Expr) -> tuple[sp.Expr, ...]:
@@ -318,7 +327,9 @@ def _roots(expr: sp.Expr) -> list[sp.Expr]:
             roots = sp.real_roots(poly, multiple=False)
             exact = [sp.radsimp(root) for root, _ in roots]
             if any(root.has(sp.CRootOf) for root in exact):
-                raise DomainError(f"the zeros of {expr}", "breakpoints that are radicals", "move the breakpoint")
+                raise DomainError(
+                    f"the zeros of {expr}", "breakpoints that are radicals", "move the breakpoint"
+                )
             return exact
     solutions = sp.solveset(expr, x, sp.S.Reals)
     if solutions is sp.S.EmptySet:
@@ -326,6 +337,7 @@ def _roots(expr: sp.Expr) -> list[sp.Expr]:
     if isinstance(solutions, sp.FiniteSet):
         return [sp.simplify(s) for s in solutions]
     raise DomainError(
-        f"the places where {expr} changes sign", "finitely many, and found exactly",
+        f"the places where {expr} changes sign",
+        "finitely many, and found exactly",
         "use a Piecewise with explicit rational breakpoints",
     )

@@ -56,7 +56,9 @@ class Term:
 
     def scaled(self, factor: sp.Expr) -> Term:
         """The term at ``factor * x`` (``factor`` of known sign)."""
-        psi = None if self.psi is None else HalfSpace(self.psi.slope * factor, self.psi.offset, self.psi.spread)
+        psi = (
+            None if self.psi is None else HalfSpace(self.psi.slope * factor, self.psi.offset, self.psi.spread)
+        )
         return Term(
             self.coefficient * factor**self.power, self.power, self.a * factor**2, self.b * factor, psi
         )

@@ -66,7 +66,8 @@ class Dual(sp.Function):
             pieces = Pieces.of(function)
             if not pieces.is_continuous:
                 raise NoClosedFormError(
-                    f"the derivative of a dual across a jump of {function}", "a continuous activation",
+                    f"the derivative of a dual across a jump of {function}",
+                    "a continuous activation",
                     "differentiate numerically, or use the certified values",
                 )
             slopes.append(piecewise_expression(pieces.derivative()))
@@ -107,7 +108,9 @@ class Dual(sp.Function):
         u, v = sp.Symbol("u", real=True), sp.Symbol("v", real=True)
         if a == b == c:
             inside = printer._print(f.subs(x, u) ** 2 if f == g else f.subs(x, u) * g.subs(x, u))
-            return rf"\mathbb{{E}}_{{u\sim\mathcal{{N}}\left(0,{printer._print(a)}\right)}}\left[{inside}\right]"
+            return (
+                rf"\mathbb{{E}}_{{u\sim\mathcal{{N}}\left(0,{printer._print(a)}\right)}}\left[{inside}\right]"
+            )
         law = printer._print(sp.ImmutableMatrix([[a, c], [c, b]]))
         left, right = printer._print(f.subs(x, u)), printer._print(g.subs(x, v))
         return (

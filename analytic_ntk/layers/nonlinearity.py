@@ -25,7 +25,9 @@ class Nonlinearity:
     def __post_init__(self) -> None:
         if not isinstance(self.activation, Activation):
             raise DomainError(
-                f"activation = {self.activation!r}", "an Activation", "use Activation.parse(text) or Activation(expr)"
+                f"activation = {self.activation!r}",
+                "an Activation",
+                "use Activation.parse(text) or Activation(expr)",
             )
 
     def push(self, pair: Pair, arithmetic: Arithmetic) -> Pair:

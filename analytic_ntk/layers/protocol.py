@@ -33,7 +33,9 @@ def check_sequence(layers: tuple[Layer, ...], gaussian: bool, where: str) -> boo
     """Check that each layer gets what it needs; return whether Gaussian pre-activations come out."""
     for index, layer in enumerate(layers):
         if not isinstance(layer, Layer):
-            raise DomainError(f"{layer!r} in {where}", "layers", "use Dense, Nonlinearity, Residual or LayerNorm")
+            raise DomainError(
+                f"{layer!r} in {where}", "layers", "use Dense, Nonlinearity, Residual or LayerNorm"
+            )
         if layer.takes_gaussian and not gaussian:
             raise DomainError(
                 f"{type(layer).__name__} at place {index} of {where}, after something that is not Dense",

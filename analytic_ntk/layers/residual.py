@@ -34,7 +34,8 @@ class Residual:
         check_sequence(self.branch, gaussian=True, where="the branch of Residual")
         if not branch or not isinstance(branch[-1], Dense):
             raise DomainError(
-                "a branch that does not end in Dense", "a branch whose output is independent of the skipped input",
+                "a branch that does not end in Dense",
+                "a branch whose output is independent of the skipped input",
                 "end the branch with Dense(weight_variance, bias_variance)",
             )
 

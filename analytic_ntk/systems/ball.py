@@ -94,7 +94,7 @@ class Ball:
         terms = canonical(f)
         if terms is None:
             return None
-        det = (pair.q11 * pair.q22 - pair.q12 * pair.q12)
+        det = pair.q11 * pair.q22 - pair.q12 * pair.q12
         if not det > 0:
             if any(t.psi is not None and t.psi.spread == 0 for t in terms):
                 return arb("nan")  # more precision will tell the pair from a collinear one
@@ -109,7 +109,8 @@ class Ball:
     def _line(self, f: Pieces, q: arb, scale: arb) -> arb:
         """``E f(u) f(scale u)``; the closed form for ``scale = +-1`` and steps or none at all."""
         if q == 0:
-            return _value_at_zero(f) ** 2
+            value = _value_at_zero(f)
+            return value * value
         terms = canonical(f)
         if terms is not None and (scale == 1 or scale == -1):
             other = terms if scale == 1 else tuple(term.scaled(sp.Integer(-1)) for term in terms)
@@ -169,7 +170,8 @@ def check_growth(activation: Activation, q: arb) -> None:
     if q >= bound:
         raise DomainError(
             f"{activation} at variance {q.str(6, radius=False)}: E phi(u)^2 is infinite",
-            f"variances below {limit}", "rescale the inputs or the weight variance",
+            f"variances below {limit}",
+            "rescale the inputs or the weight variance",
         )
     if not q < bound:
         raise PrecisionError(f"a variance too close to the limit {limit}", "a variance below it")

@@ -19,7 +19,7 @@ from analytic_ntk.pair import Expectations, Pair
 
 @lru_cache(maxsize=512)
 def dual(f: Pieces) -> ClosedForm:
-    """``E f(u) f(v)`` in ``q11, q22, q12``: a closed form where there is one, else an unevaluated ``Dual``."""
+    """``E f(u) f(v)`` in ``q11, q22, q12``: a closed form, or else an unevaluated ``Dual``."""
     terms = terms_of(f)
     if terms is not None:
         try:
@@ -76,7 +76,10 @@ class Exact:
             )
         covariance = {q11: pair.q11, q22: pair.q22, q12: pair.q12}
         return Expectations(
-            variance_1, variance_2, _at(dual(phi).expression, covariance), _at(dual(slope).expression, covariance)
+            variance_1,
+            variance_2,
+            _at(dual(phi).expression, covariance),
+            _at(dual(slope).expression, covariance),
         )
 
 
@@ -87,7 +90,8 @@ def _check_growth(activation: Activation, q: sp.Expr) -> None:
     limit = min(activation.max_variance, activation.derivative_max_variance)
     if limit is not sp.oo and (limit - q).is_nonpositive:
         raise DomainError(
-            f"{activation} at variance {q}: E phi(u)^2 is infinite", f"variances below {limit}",
+            f"{activation} at variance {q}: E phi(u)^2 is infinite",
+            f"variances below {limit}",
             "rescale the inputs or the weight variance",
         )
 

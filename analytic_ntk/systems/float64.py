@@ -62,14 +62,16 @@ class Float64:
     def expectations(self, activation: Activation, pair: Pair) -> Expectations:
         if not all(np.all(np.isfinite(v)) for v in (pair.q11, pair.q22, pair.q12, pair.gap)):
             raise DomainError(
-                f"a variance too large for float64 before {activation}", "finite kernels",
+                f"a variance too large for float64 before {activation}",
+                "finite kernels",
                 "rescale the inputs or the variances, or use Network.certified for single pairs",
             )
         limit = min(activation.max_variance, activation.derivative_max_variance)
         top = max(float(np.max(pair.q11)), float(np.max(pair.q22)))
         if limit is not sp.oo and top >= float(limit):
             raise DomainError(
-                f"{activation} at variance {top:.6g}: E phi(u)^2 is infinite", f"variances below {limit}",
+                f"{activation} at variance {top:.6g}: E phi(u)^2 is infinite",
+                f"variances below {limit}",
                 "rescale the inputs or the weight variance",
             )
         q11, q22, q12, gap = (
@@ -78,14 +80,20 @@ class Float64:
         known = float_expectations(activation)
         result = known.pair(q11, q22, q12, gap)
         return Expectations(
-            known.second_moment(q11), known.second_moment(q22), result.dual, result.derivative_dual, result.gap
+            known.second_moment(q11),
+            known.second_moment(q22),
+            result.dual,
+            result.derivative_dual,
+            result.gap,
         )
 
 
 def _distance(pair: Pair) -> Array:
     """``E (u - v)^2``."""
     norms = np.sqrt(pair.q11) - np.sqrt(pair.q22)
-    return np.where(pair.q12 >= 0, norms * norms + 2.0 * pair.gap, pair.q11 + pair.q22 + 2.0 * np.abs(pair.q12))
+    return np.where(
+        pair.q12 >= 0, norms * norms + 2.0 * pair.gap, pair.q11 + pair.q22 + 2.0 * np.abs(pair.q12)
+    )
 
 
 def _gap_from(det: Array, q11: Array, q22: Array, q12: Array) -> Array:

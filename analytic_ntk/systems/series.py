@@ -76,7 +76,9 @@ class Series:
         shifted = arb_poly(coefficients)(arb_poly([start, arb(1)]))
         value = arb_series([shifted[k] for k in range(self.order + 1)])(inner)
         rest = arb((total - sum(coefficients, arb(0))).abs_upper())
-        bounds = [(t, rest * self._at(ratio, t) ** (self.cut + 1)) for t in (arb(k) / 64 for k in _SIXTY_FOURTHS)]
+        bounds = [
+            (t, rest * self._at(ratio, t) ** (self.cut + 1)) for t in (arb(k) / 64 for k in _SIXTY_FOURTHS)
+        ]
         enclosed = []
         for n in range(self.order + 1):
             bound = min((arb((b / t**n).abs_upper()) for t, b in bounds), key=float)
