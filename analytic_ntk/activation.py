@@ -272,7 +272,7 @@ class Activation:
         :class:`DomainError` for a bad order, :class:`PrecisionError` where the digits cannot be had.
 
         >>> Activation.parse("erf(x)").hermite(1), str(Activation.parse("tanh(x)").hermite(1, digits=12))
-        (2*sqrt(3)/(3*sqrt(pi)), '0.605705509602')
+        (2*sqrt(3)/(3*sqrt(pi)), '0.605705509602...')
         """
         q = self._positive_variance(variance)
         if self.parameters:

@@ -50,7 +50,7 @@ class Network:
     >>> from analytic_ntk import Network, activations
     >>> network = Network.mlp(activations.relu, depth=1, weight_variance=2, bias_variance=0)
     >>> print(network.at("1", "1/2", "1", digits=20).ntk)
-    2.8846757743218...
+    1.884662228755125382...
     """
 
     layers: tuple[Layer, ...]
