@@ -271,7 +271,7 @@ class Activation:
         :class:`~analytic_ntk.enclosure.Enclosure` with ``digits`` certain digits. Raises
         :class:`DomainError` for a bad order, :class:`PrecisionError` where the digits cannot be had.
 
-        >>> Activation.parse("erf(x)").hermite(1), str(Activation.parse("tanh(x)").hermite(1, digits=12))
+        >>> Activation.parse("erf(x)").hermite(1), Activation.parse("tanh(x)").hermite(1).decimal(12)
         (2*sqrt(3)/(3*sqrt(pi)), '0.605705509602...')
         """
         q = self._positive_variance(variance)

@@ -23,6 +23,8 @@ from analytic_ntk.systems.exact import Exact
 from analytic_ntk.systems.series import Series
 
 MAX_ORDER = 2_000
+MAX_EXACT_DEGREE = 32
+"""Degree up to which polynomial kernels are expanded exactly; beyond it their coefficients are enclosed."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def _polynomial_series(layers: tuple[Layer, ...], order: int) -> Coefficients | 
         if phi.polynomial_degree is None:
             return None
         degree *= max(1, phi.polynomial_degree)
-    if degree > 200:
+    if degree > MAX_EXACT_DEGREE:
         return None
     result = _run(layers, Pair(sp.S.One, sp.S.One, rho, sp.S.Zero), Exact())
     rows = []

@@ -116,9 +116,26 @@ def _too_long(f: Term, g: Term) -> bool:
 
 
 def _real_part(value: sp.Expr) -> sp.Expr:
-    if not value.has(Phi, Phi2, ConditionalPhi, Ridge, Angle):
-        return sp.expand(sp.expand_complex(value).as_real_imag()[0])
-    return RealPart(sp.factor_terms(value))
+    if value.has(Phi, Phi2, ConditionalPhi, Ridge, Angle):
+        return RealPart(sp.factor_terms(value))
+    total = sp.S.Zero
+    for summand in sp.Add.make_args(sp.expand(value)):
+        exponent, number, rest = sp.S.Zero, sp.S.One, sp.S.One
+        for factor in sp.Mul.make_args(summand):
+            if isinstance(factor, sp.exp):
+                exponent += factor.args[0]
+            elif factor.is_number:
+                number *= factor
+            else:
+                rest *= factor
+        if rest.has(sp.I):
+            return RealPart(sp.factor_terms(value))
+        exponent = sp.expand(exponent)
+        phase = exponent.coeff(sp.I)
+        real, imaginary = sp.expand(number).as_real_imag()
+        size = rest * sp.exp(sp.expand(exponent - sp.I * phase))
+        total += size * (real * sp.cos(phase) - imaginary * sp.sin(phase))
+    return sp.expand(total)
 
 
 def _settle(raw: sp.Expr) -> ClosedForm:
