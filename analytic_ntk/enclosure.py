@@ -87,10 +87,13 @@ class Enclosure:
         if self.radius == 0 and self.midpoint == 0:
             return "0"
         if certain == 0:
-            with working_precision(64):
-                return f"[+/- {float(max(abs(self.lower), abs(self.upper))):.3e}]"
+            with working_precision(64):  # not through float: a bound of 1e-400 is not 0
+                farthest = arb(self.ball().abs_upper())
+                return f"[+/- {(farthest * (1 + arb(2) ** -10)).str(4, radius=False)}]"
         with working_precision(bits_for(wanted) + 64):
             text: str = self.ball().str(wanted, radius=False)
+        if self.radius == 0 and digits is None and "e" not in text and "." in text:
+            text = text.rstrip("0").rstrip(".")
         return text
 
     def __str__(self) -> str:

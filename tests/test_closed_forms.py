@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytic_ntk import Activation, activations
-from analytic_ntk.arithmetic.functions import Angle, Phi
+from analytic_ntk.arithmetic.atoms import Angle
+from analytic_ntk.arithmetic.functions import Phi
 from analytic_ntk.arithmetic.interpret import compile_ball, exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import NoClosedFormError

@@ -7,7 +7,7 @@ sympy's code printers turn ``6/5`` into a Python float, and a ball around a floa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -16,19 +16,13 @@ import sympy as sp
 from flint import acb, arb, ctx, fmpq
 from numpy.typing import NDArray
 
+from analytic_ntk.arithmetic import atoms
 from analytic_ntk.arithmetic import functions as fn
+from analytic_ntk.arithmetic.programme import Programme, unknown
 from analytic_ntk.errors import DomainError
 
 Ball: TypeAlias = arb | acb
 Array = NDArray[np.float64]
-
-
-def _unknown(expr: sp.Basic) -> DomainError:
-    return DomainError(
-        f"{type(expr).__name__} in {expr}",
-        "an expression made of arithmetic and the functions of the whitelist",
-        "rewrite it with exp, log, sqrt, sin, cos, sinh, cosh, tanh, atan, erf, erfc, Phi, sigmoid, softplus",
-    )
 
 
 # --------------------------------------------------------------------------------------------- balls
@@ -139,14 +133,14 @@ BALL_TABLE: dict[type[sp.Basic], Callable[..., Ball]] = {
     sp.Max: _real_only("Max", _ball_max),
     sp.Min: _real_only("Min", _ball_min),
     sp.re: lambda z: z.real,
-    fn.RealPart: fn.RealPart._ball,
+    atoms.RealPart: atoms.RealPart._ball,
     fn.Phi: fn.Phi._ball,
     fn.sigmoid: _ball_sigmoid,
     fn.softplus: _ball_softplus,
-    fn.Phi2: lambda h, k, r: fn.Phi2._ball(h, k, r.real),
-    fn.ConditionalPhi: lambda h, k, r: fn.ConditionalPhi._ball(h, k, r.real),
-    fn.Ridge: lambda h, k, r: fn.Ridge._ball(h, k, r.real),
-    fn.Angle: lambda a, b, c: fn.Angle._ball(a.real, b.real, c.real),
+    atoms.Phi2: lambda h, k, r: atoms.Phi2._ball(h, k, r.real),
+    atoms.ConditionalPhi: lambda h, k, r: atoms.ConditionalPhi._ball(h, k, r.real),
+    atoms.Ridge: lambda h, k, r: atoms.Ridge._ball(h, k, r.real),
+    atoms.Angle: lambda a, b, c: atoms.Angle._ball(a.real, b.real, c.real),
 }
 
 
@@ -177,64 +171,6 @@ def exact_ball(number: sp.Expr) -> Ball:
     return compile_ball(sp.sympify(number), ())()
 
 
-class _Programme:
-    """A flattened tree: ``steps[i] = (kind, payload, argument slots)``; the last slot is the value."""
-
-    def __init__(self, expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> None:
-        self.slots: dict[sp.Basic, int] = {symbol: i for i, symbol in enumerate(symbols)}
-        self.inputs = len(symbols)
-        self.steps: list[tuple[str, Any, tuple[int, ...]]] = []
-        self.result = self._add(expr)
-
-    def _add(self, expr: sp.Basic) -> int:
-        if expr in self.slots:
-            return self.slots[expr]
-        if isinstance(expr, sp.Symbol):
-            raise DomainError(
-                f"free symbol {expr}",
-                f"values for {[str(s) for s in self.slots][: self.inputs]} only",
-                "give the parameter a number first, e.g. activation.with_parameters(...)",
-            )
-        if isinstance(expr, sp.Float):
-            raise DomainError(
-                f"the float {expr}",
-                "exact numbers",
-                f'write it as a string or Rational, e.g. "{expr:.6g}" -> Rational',
-            )
-        if expr.is_Number or expr in (sp.pi, sp.E, sp.I):
-            step: tuple[str, Any, tuple[int, ...]] = ("constant", expr, ())
-        elif isinstance(expr, sp.Pow):
-            if expr.exp.is_number and not expr.exp.has(sp.Float):
-                step = ("power", expr.exp, (self._add(expr.base),))
-            else:
-                step = ("general_power", None, (self._add(expr.base), self._add(expr.exp)))
-        elif isinstance(expr, (sp.Add, sp.Mul)):
-            kind = "sum" if isinstance(expr, sp.Add) else "product"
-            step = (kind, None, tuple(self._add(arg) for arg in expr.args))
-        elif isinstance(expr, sp.Piecewise):
-            step = ("piecewise", None, self._piecewise(expr))
-        elif isinstance(expr, (sp.StrictGreaterThan, sp.GreaterThan, sp.StrictLessThan, sp.LessThan)):
-            step = ("compare", type(expr), (self._add(expr.lhs), self._add(expr.rhs)))
-        elif isinstance(expr, (sp.And, sp.Or, sp.Not)):
-            step = ("logic", type(expr), tuple(self._add(arg) for arg in expr.args))
-        elif expr in (sp.true, sp.false):
-            step = ("truth", bool(expr), ())
-        elif type(expr) in BALL_TABLE:
-            step = ("call", type(expr), tuple(self._add(arg) for arg in expr.args))
-        else:
-            raise _unknown(expr)
-        self.steps.append(step)
-        slot = self.inputs + len(self.steps) - 1
-        self.slots[expr] = slot
-        return slot
-
-    def _piecewise(self, expr: sp.Piecewise) -> tuple[int, ...]:
-        flat: list[int] = []
-        for value, condition in expr.args:
-            flat += [self._add(value), self._add(condition)]
-        return tuple(flat)
-
-
 def _ball_constant(number: sp.Expr) -> Ball:
     if number.is_Rational:
         return arb(fmpq(int(number.p), int(number.q)))
@@ -244,7 +180,7 @@ def _ball_constant(number: sp.Expr) -> Ball:
         return arb(1).exp()
     if number is sp.I:
         return acb(0, 1)
-    raise _unknown(number)
+    raise unknown(number)
 
 
 def _ball_compare(kind: type, left: Ball, right: Ball) -> bool:
@@ -269,7 +205,7 @@ def compile_ball(expr: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[...,
     Complex balls are mapped analytically: a box that meets a branch cut or a pole gives a non-finite
     ball, never a wrong one. Raises :class:`DomainError` for floats and unknown functions.
     """
-    programme = _Programme(expr, symbols)
+    programme = Programme(expr, symbols, BALL_TABLE)
     steps, result = programme.steps, programme.result
     constants: dict[int, dict[int, Ball]] = {}
 
@@ -372,7 +308,7 @@ def compile_float(expr: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[...
     Overflow to ``inf`` inside the expression is not an error here (``1/inf`` is a fine zero); what leaves
     the package is checked by the caller.
     """
-    programme = _Programme(expr, symbols)
+    programme = Programme(expr, symbols, BALL_TABLE)
     steps, result = programme.steps, programme.result
     table = _float_table()
 

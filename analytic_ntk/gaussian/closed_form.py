@@ -13,15 +13,8 @@ from functools import lru_cache
 import sympy as sp
 from flint import acb, arb
 
-from analytic_ntk.arithmetic.functions import (
-    Angle,
-    ConditionalPhi,
-    Phi,
-    Phi2,
-    RealPart,
-    Ridge,
-    merge_reflections,
-)
+from analytic_ntk.arithmetic.atoms import Angle, ConditionalPhi, Phi2, RealPart, Ridge
+from analytic_ntk.arithmetic.functions import Phi, merge_reflections
 from analytic_ntk.arithmetic.interpret import compile_ball, exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import NoClosedFormError, PrecisionError

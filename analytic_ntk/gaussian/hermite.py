@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from analytic_ntk.arithmetic.functions import Phi, RealPart, merge_reflections
+from analytic_ntk.arithmetic.atoms import RealPart
+from analytic_ntk.arithmetic.functions import Phi, merge_reflections
 from analytic_ntk.gaussian.moments import single_moment
 from analytic_ntk.gaussian.operations import SYMBOLIC, Number, Operations
 from analytic_ntk.gaussian.terms import Term, Terms

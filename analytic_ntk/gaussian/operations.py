@@ -7,8 +7,9 @@ from typing import Any, Protocol
 import sympy as sp
 from flint import acb, arb
 
+from analytic_ntk.arithmetic.atoms import Angle, ConditionalPhi, Phi2, Ridge
 from analytic_ntk.arithmetic.bivariate import phi2_cdf, phi_cdf
-from analytic_ntk.arithmetic.functions import Angle, ConditionalPhi, Phi, Phi2, Ridge
+from analytic_ntk.arithmetic.functions import Phi
 from analytic_ntk.arithmetic.interpret import exact_ball
 
 Number = Any

@@ -39,8 +39,10 @@ class Dual(sp.Function):
     def eval(cls, f: sp.Lambda, g: sp.Lambda, a: sp.Expr, b: sp.Expr, c: sp.Expr) -> sp.Expr | None:
         if f.expr == 0 or g.expr == 0:
             return sp.S.Zero
-        if a.is_zero and b.is_zero:
+        if a == 0 and b == 0:
             return f(sp.S.Zero) * g(sp.S.Zero)
+        if c == 0 and a != 0 and b != 0:  # independent: the product of the means
+            return _mean(f, a) * _mean(g, b)
         return None
 
     @property
@@ -107,7 +109,7 @@ class Dual(sp.Function):
         a, b, c = self.args[2:]
         u, v = sp.Symbol("u", real=True), sp.Symbol("v", real=True)
         if a == b == c:
-            inside = printer._print(f.subs(x, u) ** 2 if f == g else f.subs(x, u) * g.subs(x, u))
+            inside = printer._print((f * g).subs(x, u))
             return (
                 rf"\mathbb{{E}}_{{u\sim\mathcal{{N}}\left(0,{printer._print(a)}\right)}}\left[{inside}\right]"
             )
@@ -121,9 +123,19 @@ class Dual(sp.Function):
     def _sympystr(self, printer: Any) -> str:
         f, g = self._functions
         a, b, c = (printer._print(q) for q in self.args[2:])
-        if a == b == c and f == g:
-            return f"E[({printer._print(f)})**2; {a}]"
+        if a == b == c:
+            return f"E[{printer._print(f * g)}; {a}]"
         return f"E[({printer._print(f)})(u)*({printer._print(g)})(v); {a}, {b}, {c}]"
+
+
+def _mean(f: sp.Lambda, variance: sp.Expr) -> sp.Expr:
+    """``E f(u)``; 0 for an odd function, a constant for a constant one."""
+    body = f(x)
+    if not body.has(x):
+        return body
+    if sp.expand(body + body.subs(x, -x)) == 0:
+        return sp.S.Zero
+    return Dual(f, sp.Lambda(x, sp.S.One), variance, variance, variance)
 
 
 def piecewise_expression(pieces: Pieces) -> sp.Expr:

@@ -68,12 +68,16 @@ def window(bound: Callable[[float], arb], target: arb, start: float = 1.0) -> fl
     while not bound(radius) < target:
         radius *= 1.04
         if radius > 1e5:
-            raise DomainError(
-                "a function that grows too fast for its variance",
-                "growth below exp(x^2 / (4 q)) for second moments of a N(0, q) variable",
-                "reduce the variance, or use the closed form if there is one",
-            )
+            raise _too_fast()
     return radius
+
+
+def _too_fast() -> DomainError:
+    return DomainError(
+        "a function that grows too fast for its variance",
+        "growth below exp(x^2 / (4 q)) for second moments of a N(0, q) variable",
+        "reduce the variance, or use the closed form if there is one",
+    )
 
 
 def magnitude(f: Scaled) -> arb:
@@ -86,6 +90,8 @@ def magnitude(f: Scaled) -> arb:
     radius = peak + 4 / math.sqrt(decay)
     farthest = max((up(abs(b)) for b in f.breaks()), default=0.0)
     radius = max(radius, min(farthest + 2, 50.0))
+    if not radius <= 1e5:
+        raise _too_fast()
     count = min(400, math.ceil(8 * radius))
     step = radius / count
     nodes = [arb((a + 0.5) * step) for a in range(-count, count)]
