@@ -336,6 +336,15 @@ def test_dual_object_differentiates_by_price_and_evaluates() -> None:
         sp.diff(Dual.of(sp.sign(x), sp.sign(x), q11, q22, q12), q12)
 
 
+def test_dual_object_has_a_power_series() -> None:
+    """sympy's own series works through Price's theorem: the coefficient of rho is the square of E phi'."""
+    dual = Dual.of(sp.tanh(x), sp.tanh(x), sp.S.One, sp.S.One, rho)
+    polynomial = sp.series(dual, rho, 0, 4).removeO()
+    assert polynomial.coeff(rho, 0) == polynomial.coeff(rho, 2) == 0
+    a_1 = Fraction(".60570550960215882558")  # mpmath.quad at 60 digits
+    assert abs(Fraction(str(sp.N(polynomial.coeff(rho, 1), 25))) - a_1**2) < Fraction(1, 10**18)
+
+
 def test_why_there_is_no_closed_form() -> None:
     formula = Network.mlp(activations.tanh, 1, 1, 0).formula()
     assert not formula.is_closed

@@ -1,4 +1,4 @@
-"""Functions of the field that sympy lacks and that may stand in an activation: ``Phi``, ``sigmoid``, ``softplus``.
+"""Functions that sympy lacks and that may stand in an activation: ``Phi``, ``sigmoid``, ``softplus``.
 
 They differentiate, print in LaTeX and evaluate to any precision through ball arithmetic.
 """

@@ -42,7 +42,7 @@ class _State:
 class _Problem:
     halves: dict[int, HalfSpace]
     atoms: dict[frozenset[int], Atom]
-    edge: Number | None  # standard deviation of one variable once the other sits on its step
+    spreads: dict[int, Number]  # two steps: the standard deviation left to the other one once i is pinned
     ops: Operations
 
 
@@ -58,7 +58,7 @@ def _gains(problem: _Problem, state: _State, i: int) -> tuple[Number, Number, _S
         place = -offset / slope
         if state.closed and problem.halves[j].spread == 0:
             # the other variable is pinned already: what is left of this one is a number
-            root = problem.edge if problem.edge is not None else ops.sqrt(state.variance[i])
+            root = problem.spreads[j]
             gain = [ops.number(sp.S.Zero)] * 2
             gain[i] = sign * root
             pinned = list(state.mean)
@@ -72,11 +72,11 @@ def _gains(problem: _Problem, state: _State, i: int) -> tuple[Number, Number, _S
         mean[i] = place
         mean[j] = state.mean[j] + state.covariance / state.variance[i] * (place - state.mean[i])
         variance[i] = ops.number(sp.S.Zero)
-        edge = problem.edge
+        edge = problem.spreads.get(i)
         variance[j] = ops.tidy(
-            edge * edge
-            if edge is not None
-            else state.variance[j] - state.covariance * state.covariance / state.variance[i]
+            state.variance[j] - state.covariance * state.covariance / state.variance[i]
+            if edge is None
+            else edge * edge
         )
         return (
             gain[0],
@@ -106,15 +106,7 @@ def _table(problem: _Problem, state: _State, k_max: int, l_max: int) -> list[lis
     edges = []
     for i in state.open:
         gain_u, gain_v, new = _gains(problem, state, i)
-        edges.append(
-            (
-                gain_u,
-                gain_v,
-                _table(problem, new, max(k_max - 1, 0), max(l_max - 1, 0))
-                if k_max == 0 or l_max == 0
-                else _table(problem, new, k_max, l_max),
-            )
-        )
+        edges.append((gain_u, gain_v, _table(problem, new, k_max, l_max)))
     for k in range(k_max + 1):
         for l in range(l_max + 1):
             if k == l == 0:
@@ -260,40 +252,10 @@ def _moment(
     l: int,
     edge_root: Number,
 ) -> Number:
+    spreads: dict[int, Number] = {}
     if len(halves) == 2 and all(half.spread == 0 for half in halves.values()):
-        # what is left of v's spread when u is pinned, and of u's when v is: root_det over the other's
-        first = _Problem(halves, atoms, edge_root / ops.sqrt(state.variance[0]), ops)
-        second = _Problem(halves, atoms, edge_root / ops.sqrt(state.variance[1]), ops)
-        return _two_steps(first, second, state, k, l)
-    return _table(_Problem(halves, atoms, None, ops), state, k, l)[k][l]
-
-
-def _two_steps(first: _Problem, second: _Problem, state: _State, k_max: int, l_max: int) -> Number:
-    """Both factors carry a step: the boundary of one needs the spread left to the other."""
-    ops = first.ops
-    zero = ops.number(sp.S.Zero)
-    values = [[zero] * (l_max + 1) for _ in range(k_max + 1)]
-    values[0][0] = first.atoms[state.closed]()
-    if k_max == l_max == 0:
-        return values[0][0]
-    edges = []
-    for i, problem in ((0, first), (1, second)):
-        gain_u, gain_v, new = _gains(problem, state, i)
-        edges.append((gain_u, gain_v, _table(problem, new, k_max, l_max)))
-    for k in range(k_max + 1):
-        for l in range(l_max + 1):
-            if k == l == 0:
-                continue
-            axis, i, j = (0, k - 1, l) if k > 0 else (1, k, l - 1)
-            total = state.mean[axis] * values[i][j]
-            if i > 0:
-                total += (state.variance[0] if axis == 0 else state.covariance) * i * values[i - 1][j]
-            if j > 0:
-                total += (state.covariance if axis == 0 else state.variance[1]) * j * values[i][j - 1]
-            for gains in edges:
-                total += gains[axis] * gains[2][i][j]
-            values[k][l] = ops.gather(total)
-    return values[k_max][l_max]
+        spreads = {i: edge_root / ops.sqrt(state.variance[i]) for i in halves}
+    return _table(_Problem(halves, atoms, spreads, ops), state, k, l)[k][l]
 
 
 def _require_positive(*values: Number) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,7 +12,7 @@ from analytic_ntk.activation import Activation
 from analytic_ntk.errors import DomainError, NoClosedFormError
 from analytic_ntk.gaussian.closed_form import ClosedForm, dual_formula, second_moment_formula
 from analytic_ntk.gaussian.pieces import Pieces
-from analytic_ntk.gaussian.terms import terms_of
+from analytic_ntk.gaussian.terms import Terms, terms_of
 from analytic_ntk.gaussian.unevaluated import Dual, piecewise_expression
 from analytic_ntk.notation import q11, q12, q22
 from analytic_ntk.pair import Expectations, Pair
@@ -20,28 +21,26 @@ from analytic_ntk.pair import Expectations, Pair
 @lru_cache(maxsize=512)
 def dual(f: Pieces) -> ClosedForm:
     """``E f(u) f(v)`` in ``q11, q22, q12``: a closed form, or else an unevaluated ``Dual``."""
-    terms = terms_of(f)
-    if terms is not None:
-        try:
-            return dual_formula(terms, terms)
-        except NoClosedFormError:
-            pass
-    expression = piecewise_expression(f)
-    value = Dual.of(expression, expression, q11, q22, q12)
-    return ClosedForm(value, value, "definition")
+    return _closed_or_not(f, dual_formula, (q11, q22, q12))
 
 
 @lru_cache(maxsize=512)
 def second_moment(f: Pieces) -> ClosedForm:
     """``E f(u)^2`` for ``u ~ N(0, q11)`` in the symbol ``q11``."""
+    return _closed_or_not(f, second_moment_formula, (q11, q11, q11))
+
+
+def _closed_or_not(
+    f: Pieces, derive: Callable[[Terms, Terms], ClosedForm], covariance: tuple[sp.Symbol, ...]
+) -> ClosedForm:
     terms = terms_of(f)
     if terms is not None:
         try:
-            return second_moment_formula(terms, terms)
+            return derive(terms, terms)
         except NoClosedFormError:
             pass
     expression = piecewise_expression(f)
-    value = Dual.of(expression, expression, q11, q11, q11)
+    value = Dual.of(expression, expression, *covariance)
     return ClosedForm(value, value, "definition")
 
 
