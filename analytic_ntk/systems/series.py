@@ -76,11 +76,15 @@ class Series:
         shifted = arb_poly(coefficients)(arb_poly([start, arb(1)]))
         value = arb_series([shifted[k] for k in range(self.order + 1)])(inner)
         rest = arb((total - sum(coefficients, arb(0))).abs_upper())
+        even = all(ratio[k] == 0 for k in range(1, self.order + 1, 2))
         bounds = [
             (t, rest * self._at(ratio, t) ** (self.cut + 1)) for t in (arb(k) / 64 for k in _SIXTY_FOURTHS)
         ]
         enclosed = []
         for n in range(self.order + 1):
+            if even and n % 2:
+                enclosed.append(arb(0))  # a function of rho^2 stays one
+                continue
             bound = min((arb((b / t**n).abs_upper()) for t, b in bounds), key=float)
             bound = bound.min(rest)
             half = bound / 2
