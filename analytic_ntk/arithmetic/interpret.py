@@ -184,7 +184,11 @@ def _ball_constant(number: sp.Expr) -> Ball:
 
 
 def _ball_compare(kind: type, left: Ball, right: Ball) -> bool:
-    difference = (left - right).real if isinstance(left - right, acb) else left - right
+    difference = left - right
+    if isinstance(difference, acb):
+        if not difference.imag == 0:
+            raise DomainError("a comparison of complex balls", "real balls", "split at the breakpoints")
+        difference = difference.real
     if kind is sp.StrictGreaterThan:
         answer, opposite = difference > 0, difference <= 0
     elif kind is sp.GreaterThan:
