@@ -1,0 +1,41 @@
+"""Sphinx configuration; build with ``python -m sphinx -W -b html docs docs/_build/html``."""
+
+from __future__ import annotations
+
+import analytic_ntk
+
+project = "analytic_ntk"
+author = "the analytic_ntk authors"
+copyright = f"2026, {author}"
+version = release = analytic_ntk.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
+myst_enable_extensions = ["dollarmath", "deflist"]
+myst_heading_anchors = 2
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = "analytic_ntk"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_preserve_defaults = True
+
+
+def formulas_as_literal_blocks(app, what, name, obj, options, lines) -> None:  # type: ignore[no-untyped-def]
+    """The docstrings set formulas off by indentation alone; here each becomes a literal block."""
+    fresh: list[str] = []
+    inside = False
+    for line in lines:
+        indented = line.startswith("    ")
+        if indented and not inside and fresh and not fresh[-1].strip():
+            fresh += ["::", ""]
+            inside = True
+        elif line.strip() and not indented:
+            inside = False
+        fresh.append(line)
+    lines[:] = fresh
+
+
+def setup(app) -> None:  # type: ignore[no-untyped-def]
+    app.connect("autodoc-process-docstring", formulas_as_literal_blocks)

@@ -1,0 +1,179 @@
+"""A module imports only from strictly lower floors; the table is here, and only here."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "analytic_ntk"
+
+FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    # name of the floor; its modules, each line standing on the lines above it
+    ("ground: errors and the names of things", (
+        "errors notation pair",
+        "exact",
+    )),
+    ("arithmetic: precision, special functions, the one interpreter", (
+        "arithmetic",
+        "arithmetic.precision",
+        "arithmetic.bivariate enclosure",
+        "arithmetic.functions certify",
+        "arithmetic.atoms arithmetic.programme",
+        "arithmetic.interpret",
+    )),
+    ("gaussian: expectations of one function of a Gaussian, or of two", (
+        "gaussian",
+        "gaussian.pieces gaussian.operations gaussian.rates",
+        "gaussian.terms gaussian.growth",
+        "gaussian.envelope gaussian.moments",
+        "gaussian.singularities gaussian.hermite gaussian.closed_form",
+    )),
+    ("gaussian.quadrature: the definition, with a proved error", (
+        "gaussian.quadrature.scaled",
+        "gaussian.quadrature.strip gaussian.quadrature.tails",
+        "gaussian.quadrature.trapezoid gaussian.quadrature.segments",
+        "gaussian.quadrature.correlation gaussian.quadrature.coefficients",
+        "gaussian.quadrature.panels gaussian.quadrature.windows",
+        "gaussian.quadrature.sheared gaussian.quadrature.zone",
+        "gaussian.quadrature.cells",
+        "gaussian.quadrature.expectation",
+        "gaussian.quadrature",
+        "gaussian.unevaluated hermite_table",
+    )),
+    ("gaussian.floating: arrays of pairs in float64", (
+        "gaussian.floating.memo gaussian.floating.table",
+        "gaussian.floating.mesh gaussian.floating.closed",
+        "gaussian.floating.line",
+        "gaussian.floating.angular gaussian.floating.plane gaussian.floating.series",
+        "gaussian.floating.general",
+        "gaussian.floating.fast",
+        "gaussian.floating.expectations",
+        "gaussian.floating",
+    )),
+    ("activation: the datum", (
+        "parser",
+        "activation",
+    )),
+    ("systems: what E phi(u) phi(v) is in each number system", (
+        "systems",
+        "systems.protocol",
+        "systems.exact systems.ball systems.float64",
+        "systems.series",
+    )),
+    ("activations: the catalogue", (
+        "activations",
+    )),
+    ("layers: functions on what flows", (
+        "layers.protocol",
+        "layers.dense layers.nonlinearity layers.layer_norm",
+        "layers.residual",
+        "layers",
+    )),
+    ("network: layers composed, and the doors to its kernels", (
+        "formula gram series",
+        "network",
+    )),
+    ("finite width", (
+        "finite_width",
+    )),
+    ("report: data first, then renderings", (
+        "report.files report.data report.curves",
+        "report.sections report.plots report.formulas",
+        "report.builder report.terminal report.hermite_formats",
+        "report.html report.catalogue",
+        "report",
+    )),
+    ("command line, front door", (
+        "cli",
+    )),
+)  # fmt: skip
+
+FRONT_DOOR = ""
+"""The name of the package's own ``__init__``: above everything, since it loads everything on first use."""
+
+
+def floor_of() -> dict[str, int]:
+    lines = [line for _, lines in FLOORS for line in lines]
+    return {module: floor for floor, line in enumerate(lines) for module in line.split()} | {
+        FRONT_DOOR: len(lines)
+    }
+
+
+def modules(root: Path) -> dict[str, Path]:
+    """Every module of the package below ``root``, by its name inside the package ("" is the front door)."""
+    found = {}
+    for path in sorted((root / PACKAGE).rglob("*.py")):
+        parts = path.relative_to(root / PACKAGE).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported(path: Path, name: str, known: set[str]) -> Iterator[tuple[int, str]]:
+    """Line and target of every import in a file, those inside functions included."""
+    is_package = path.name == "__init__.py"
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                here = name.split(".") if name else []
+                up = node.level - 1 if is_package else node.level
+                base = ".".join([PACKAGE, *here[: len(here) - up], *([base] if base else [])])
+            for alias in node.names:
+                if (base, alias.name) == (PACKAGE, "__version__"):
+                    continue  # the one fact of the front door that is not a way up
+                whole = f"{base}.{alias.name}"
+                yield node.lineno, whole if whole.removeprefix(f"{PACKAGE}.") in known else base
+
+
+def violations(root: Path) -> list[str]:
+    floors, found = floor_of(), modules(root)
+    problems = [f"{name or '(front door)'} is on no floor" for name in found if name not in floors]
+    problems += [f"{name} is on a floor but not in the package" for name in floors if name not in found]
+    for name, path in found.items():
+        for line, target in imported(path, name, set(found)):
+            top, _, inner = target.partition(".")
+            where = f"{path.relative_to(root)}:{line}"
+            if top == "proofs_check" and name != "cli" and not name.startswith("cli."):
+                problems.append(f"{where} imports {target}")
+            if top == PACKAGE and name in floors and floors.get(inner, -1) >= floors[name]:
+                problems.append(
+                    f"{where}: {name or 'front door'} imports {inner or 'the front door'}, not lower"
+                )
+    return list(dict.fromkeys(problems))
+
+
+def test_imports_go_down() -> None:
+    assert violations(ROOT) == []
+
+
+def test_no_module_twice() -> None:
+    every = [module for _, lines in FLOORS for line in lines for module in line.split()]
+    assert len(every) == len(set(every))
+
+
+@pytest.mark.parametrize(
+    ("module", "fault"),
+    [
+        ("errors", "from analytic_ntk.network import Network"),
+        ("errors", "def f():\n    import analytic_ntk.cli"),
+        ("layers/dense", "from .nonlinearity import Nonlinearity"),
+        ("layers/dense", "from analytic_ntk import cli"),
+        ("gram", "from analytic_ntk import Activation"),
+        ("network", "def f():\n    from proofs_check import claims"),
+        ("a_new_module", ""),
+    ],
+)
+def test_saboteur_planted_import_is_caught(module: str, fault: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / PACKAGE, tmp_path / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    path = tmp_path / PACKAGE / f"{module}.py"
+    before = violations(tmp_path)
+    path.write_text((path.read_text() if path.exists() else "") + "\n" + fault + "\n")
+    assert len(violations(tmp_path)) == len(before) + 1
