@@ -30,7 +30,15 @@ from analytic_ntk.systems import exact
 
 DEPTH, WEIGHT, BIAS = 3, 1, "1/10"
 NORMS = (1e-3, 1.0, 1e3)
-STRATA = ((0.5, "0.5"), (1e-2, "1e-2"), (1e-5, "1e-5"), (1e-8, "1e-8"), (1e-12, "1e-12"), (1e-15, "1e-15"), (0.0, "0"))
+STRATA = (
+    (0.5, "0.5"),
+    (1e-2, "1e-2"),
+    (1e-5, "1e-5"),
+    (1e-8, "1e-8"),
+    (1e-12, "1e-12"),
+    (1e-15, "1e-15"),
+    (0.0, "0"),
+)
 """``1 - |rho|`` of the pairs, and how the column is headed; the last are duplicates and antipodes."""
 NUDGE = sp.Rational(1, 10**6)
 LONGEST = 160

@@ -1,7 +1,7 @@
 """Write into README and docs what their examples print now.
 
 Run ``python docs/refresh_examples.py`` from the root after a change of output, and read the difference before
-committing it: the tests (tests/test_docs.py) only compare. An output that still matches is left as it is, so
+committing it: the tests (tests/test_docs.py) only compare. A line that still matches is left as it is, so
 hand-written ``...`` stay.
 """
 
@@ -24,8 +24,13 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def settled(expected: str, got: str) -> str:
-    """The text on the page if the output still matches it, else the output."""
-    return expected if expected and doctest.OutputChecker().check_output(expected, got, FLAGS) else got
+    """The text on the page if the output still matches it, else the output, line by line."""
+    matches = doctest.OutputChecker().check_output
+    if expected and matches(expected, got, FLAGS):
+        return expected
+    elided = [line for line in expected.splitlines() if "..." in line and line.strip() != "..."]
+    lines = [next((e for e in elided if matches(e, line, FLAGS)), line) for line in got.splitlines()]
+    return "\n".join(lines) + "\n" if lines else ""
 
 
 def python_block(source: str, namespace: dict[str, object]) -> str:

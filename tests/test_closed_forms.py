@@ -142,7 +142,7 @@ def test_price_is_proved_symbolically(name: str) -> None:
 
 
 def test_symbolic_parameters_survive() -> None:
-    """Leaky ReLU of slope alpha: the formula of the dossier of classics, for every alpha."""
+    """Leaky ReLU of slope alpha: the printed formula (Cho, Saul 2009, with a slope), for every alpha."""
     alpha = sp.Symbol("alpha", real=True)
     terms = terms_of(activations.leaky_relu(alpha).pieces)
     assert terms is not None
