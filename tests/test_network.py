@@ -115,9 +115,13 @@ def test_number_systems_agree(name: str, depth: int, weight: object, bias: objec
             assert series.at("3/10", kernel).overlaps(getattr(certified, kernel))
 
 
-@pytest.mark.parametrize("name", ["tanh", "relu", "gelu", "softsign", "elu", *NEVER_TABULATED])
+@pytest.mark.parametrize("name", [*(name for name in ALL if name != "exp"), *NEVER_TABULATED])
 def test_certified_eq_recursion_of_the_definition(name: str) -> None:
-    """Two hidden layers written out with the independent integrals of the witness."""
+    """Two hidden layers written out with the independent integrals of the witness.
+
+    Relative 1e-9, the witness's error at these variances; exp, whose second layer has variance 50, is
+    beyond its window and is tested against its closed form elsewhere.
+    """
     phi = ALL.get(name) or NEVER_TABULATED[name]
     w, b = 1.5, 0.1
     pieces, slope = phi.pieces, phi.derivative
@@ -135,8 +139,8 @@ def test_certified_eq_recursion_of_the_definition(name: str) -> None:
         q, c = w * witness.second_moment(f, f, q, breaks) + b, w * dual + b
         theta = c + w * slopes * theta
     values = Network.mlp(phi, 2, "3/2", "1/10").at(1, "3/10", 1, digits=20)
-    assert abs(float(values.nngp) - c) < 1e-9
-    assert abs(float(values.ntk) - theta) < 1e-9
+    assert abs(float(values.nngp) - c) < 1e-9 * q
+    assert abs(float(values.ntk) - theta) < 1e-9 * max(q, theta)
 
 
 STRATA = (0.0, 4.5e-8, 1e-6, 1e-3, 0.5, 2.0, np.pi - 1e-3, np.pi - 1e-6, np.pi - 4.5e-8)
