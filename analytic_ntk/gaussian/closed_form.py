@@ -151,9 +151,14 @@ def tidied(raw: sp.Expr) -> sp.Expr:
     over_pi = sp.expand(2 * sp.pi * expanded)
     candidates.append(sp.collect(over_pi, q12, func=sp.factor_terms) / (2 * sp.pi))
     if sp.count_ops(expanded) < 150:
-        candidates.append(_collected(expanded, sp.factor))
+        candidates.append(_collected(expanded, _factored))
     candidates += [sp.powsimp(candidate) for candidate in candidates]
     return min(candidates, key=_length)
+
+
+def _factored(coefficient: sp.Expr) -> sp.Expr:
+    """In lowest terms; not where a function is left: factoring takes exp(400 q) for a variable to the 400th."""
+    return coefficient if coefficient.has(sp.Function) else sp.factor(coefficient)
 
 
 def _length(expr: sp.Expr) -> int:

@@ -118,7 +118,9 @@ class Ball:
                 value = _real(moments.second_moment(terms, other, q, BALLS))
                 if value.is_finite():
                     return value
-            except (NoClosedFormError, PrecisionError):
+                if not any(term.psi for term in terms):  # an exponential, and nothing that could degenerate
+                    raise PrecisionError("an expectation too large for ball arithmetic", "smaller variances")
+            except NoClosedFormError:
                 pass
         return quadrature.single(f, f, q, scale, _goal())
 
@@ -134,12 +136,19 @@ class Ball:
             scale = arb(-1)
         else:
             scale = (pair.q22 / pair.q11).sqrt() * (1 if positive else -1)
-        q12 = self._line(phi, pair.q11, scale)
-        slope = self._line(derivative, pair.q11, scale)
+        q12 = self._homogeneous_line(phi, pair.q11, scale, activation.homogeneity)
+        degree = None if activation.homogeneity is None else activation.homogeneity - 1
+        slope = self._homogeneous_line(derivative, pair.q11, scale, degree)
         stays = (activation.parity is not None and pair.equal_norms) or activation.homogeneity is not None
         if stays and activation.parity is None and not positive:
             stays = False
         return Expectations(q11, q22, q12, slope, arb(0) if stays else _open_gap(q11, q22, q12))
+
+    def _homogeneous_line(self, f: Pieces, q: arb, scale: arb, degree: int | None) -> arb:
+        """``E f(u) f(scale u)``, the size of the scale taken out where ``f`` is homogeneous."""
+        if degree is None or degree < 0:
+            return self._line(f, q, scale)
+        return abs(scale) ** degree * self._line(f, q, arb(1) if scale > 0 else arb(-1))
 
     def _zero_input(self, activation: Activation, pair: Pair, q11: arb, q22: arb) -> Expectations:
         """One variance is exactly 0: that variable is the constant 0."""
