@@ -14,6 +14,7 @@ from analytic_ntk.systems.float64 import Float64
 from analytic_ntk.systems.protocol import Arithmetic
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
 Push = Callable[[Pair, Arithmetic], Pair]
 BLOCK_PAIRS = 1 << 18
 """Pairs handled at once: bounds the memory beyond the result."""
@@ -91,6 +92,7 @@ class _Inputs:
         unit = data / safe[:, None]
         length = np.sqrt(np.sum(unit * unit, axis=1))
         self.direction = unit / np.where(length > 0, length, 1.0)[:, None]
+        self.data, self.length = data, scale * length
         with np.errstate(over="ignore"):
             self.q = np.sum(data * data, axis=1) / data.shape[1]
         lost = (scale > 0) & ((self.q < np.finfo(float).tiny) | ~np.isfinite(self.q))
@@ -103,7 +105,7 @@ class _Inputs:
             )
 
 
-def _pairs(n: int, m: int, same: bool) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def _pairs(n: int, m: int, same: bool) -> Iterator[tuple[Index, Index]]:
     """Index pairs in blocks of whole rows (from the diagonal on, for a symmetric matrix)."""
     start = 0
     while start < n:
@@ -121,7 +123,36 @@ def _pairs(n: int, m: int, same: bool) -> Iterator[tuple[NDArray[np.intp], NDArr
         start = stop
 
 
-def _input_pair(one: _Inputs, two: _Inputs, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Pair:
+def _defect(one: _Inputs, two: _Inputs, rows: Index, columns: Index, sign: Array) -> Array:
+    """``1 - |rho|`` of near-parallel inputs with full relative accuracy.
+
+    With ``c = |x| / |y|`` rounded, ``x -+ c y`` is formed without error in ``c y`` (Dekker's product), so
+    that its part orthogonal to ``y``, ``|x| sin theta``, keeps its digits however small the angle and however
+    different the norms; ``1 - cos = sin^2 / (1 + sqrt(1 - sin^2))``.
+    """
+    x, y = one.data[rows], sign * two.data[columns]
+    ratio = (one.length[rows] / two.length[columns])[:, None]
+    product = ratio * y
+    residual = (x - product) - _product_error(ratio, y, product)
+    along = np.sum(residual * (sign * two.direction[columns]), axis=1)
+    length = one.length[rows]
+    square = np.maximum(np.sum(residual * residual, axis=1) - along * along, 0.0) / (length * length)
+    return square / (1.0 + np.sqrt(1.0 - square))
+
+
+def _product_error(a: Array, b: Array, product: Array) -> Array:
+    """``a b - fl(a b)``, exactly (Dekker 1971)."""
+    (a_high, a_low), (b_high, b_low) = _split(a), _split(b)
+    return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _split(a: Array) -> tuple[Array, Array]:
+    scaled = 134217729.0 * a  # 2^27 + 1 (Veltkamp)
+    high = scaled - (scaled - a)
+    return high, a - high
+
+
+def _input_pair(one: _Inputs, two: _Inputs, rows: Index, columns: Index) -> Pair:
     """The input covariances of a block of pairs, near-parallel ones from differences of directions."""
     q11, q22 = one.q[rows], two.q[columns]
     first, last = int(rows.min()), int(rows.max())
@@ -129,12 +160,10 @@ def _input_pair(one: _Inputs, two: _Inputs, rows: NDArray[np.intp], columns: NDA
     root = np.sqrt(q11) * np.sqrt(q22)
     defect = 1.0 - np.abs(cosines)
     near = np.flatnonzero(np.abs(cosines) > NEAR)
-    step = max(1, (1 << 22) // one.direction.shape[1])
+    step = max(1, (1 << 20) // one.direction.shape[1])
     for begin in range(0, len(near), step):
         chosen = near[begin : begin + step]
-        sign = np.sign(cosines[chosen])[:, None]
-        difference = one.direction[rows[chosen]] - sign * two.direction[columns[chosen]]
-        defect[chosen] = 0.5 * np.sum(difference * difference, axis=1)
+        defect[chosen] = _defect(one, two, rows[chosen], columns[chosen], np.sign(cosines[chosen])[:, None])
     gap = root * defect
     q12 = np.copysign(root - gap, cosines)
     zero = root == 0

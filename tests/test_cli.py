@@ -134,7 +134,7 @@ def test_activations() -> None:
         (("kernel", "x+t*s", "--rho", "1"), ()),
         (("kernel", "__import__('os')", "--rho", "1"), ()),
         (("kernel", "exp(x^2)", "--rho", "1"), ("infinite",)),
-        (("kernel", "exp", "--rho", "1/2", "--depth", "3", "--weight-variance", "4"), ("grows too fast",)),
+        
         (("kernel", "relu", "--rho", "2"), ()),
         (("kernel", "relu", "--rho", "nan"), ()),
         (("kernel", "relu", "--rho", "0.5", "--digits", "0"), ("digits = 0",)),
