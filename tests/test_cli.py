@@ -106,6 +106,12 @@ def test_hermite_formats(tmp_path: Path) -> None:
         assert [line.rstrip() for line in shown.splitlines()] == path.read_text().splitlines()
 
 
+def test_a_kernel_beyond_ball_arithmetic_is_an_incomplete_answer() -> None:
+    """exp at depth 3: the variance of the last layer is exp(exp(...)), too large for any exponent."""
+    shown, _ = run("kernel", "exp", "--rho", "1/2", "--depth", "3", "--weight-variance", "4", code=3)
+    assert "too large for ball arithmetic" in " ".join(shown.split())
+
+
 def test_hermite_variance() -> None:
     one = json.loads(run("hermite", "erf", "--order", "3", "--variance", "4", "--json")[0])
     other = json.loads(run("hermite", "erf(2*x)", "--order", "3", "--json")[0])
@@ -134,7 +140,7 @@ def test_activations() -> None:
         (("kernel", "x+t*s", "--rho", "1"), ()),
         (("kernel", "__import__('os')", "--rho", "1"), ()),
         (("kernel", "exp(x^2)", "--rho", "1"), ("infinite",)),
-        
+
         (("kernel", "relu", "--rho", "2"), ()),
         (("kernel", "relu", "--rho", "nan"), ()),
         (("kernel", "relu", "--rho", "0.5", "--digits", "0"), ("digits = 0",)),

@@ -157,7 +157,7 @@ def tidied(raw: sp.Expr) -> sp.Expr:
 
 
 def _factored(coefficient: sp.Expr) -> sp.Expr:
-    """In lowest terms; not where a function is left: factoring takes exp(400 q) for a variable to the 400th."""
+    """In lowest terms, unless a function is left: factoring takes exp(400 q) for a 400th power."""
     return coefficient if coefficient.has(sp.Function) else sp.factor(coefficient)
 
 

@@ -7,6 +7,7 @@ import sympy as sp
 from analytic_ntk.activation import Activation
 from analytic_ntk.exact import ExactNumber
 from analytic_ntk.formula import KernelFormula
+from analytic_ntk.gaussian.unevaluated import Dual
 from analytic_ntk.layers import Dense, Nonlinearity
 from analytic_ntk.network import Network
 from analytic_ntk.notation import q12
@@ -36,7 +37,8 @@ def formulas_of(
         _formula("dual", "E phi(u) phi(v) for (u, v) of variances q11, q22 and covariance q12", dual),
         _formula("derivative dual", "E phi'(u) phi'(v), the same (u, v)", derivative_dual),
     ]
-    if predicted_nodes(dual, derivative_dual, depth) <= MAX_NODES:
+    nested = depth > 1 and (dual.has(Dual) or derivative_dual.has(Dual))  # expectations inside expectations
+    if not nested and predicted_nodes(dual, derivative_dual, depth) <= MAX_NODES:
         formula = Network.mlp(activation, depth, weight_variance, bias_variance).formula(on="sphere")
         return (
             *found,
