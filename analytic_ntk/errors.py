@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class AnalyticNTKError(Exception):
     """Common root, so that ``except AnalyticNTKError`` catches all five.
@@ -19,7 +21,7 @@ class AnalyticNTKError(Exception):
             parts.append(f"what to do: {remedy}")
         super().__init__("; ".join(parts))
 
-    def __reduce__(self) -> tuple[type[AnalyticNTKError], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.given, self.required, self.remedy)
 
 
@@ -38,7 +40,7 @@ class PrecisionError(AnalyticNTKError, ArithmeticError):
         super().__init__(given, required, remedy)
         self.reached = reached
 
-    def __reduce__(self):  # type: ignore[no-untyped-def]
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.given, self.required, self.remedy, self.reached)
 
 
