@@ -11,26 +11,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from analytic_ntk.arithmetic import functions as fn
-from analytic_ntk.arithmetic.interpret import exact_ball
-from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.exact import ExactNumber, exact_number
 from analytic_ntk.gaussian import envelope, singularities
+from analytic_ntk.gaussian.identities import as_polynomial, canonical, is_not_smooth, vanishes
 from analytic_ntk.gaussian.pieces import Pieces
-from analytic_ntk.hermite_table import HermiteTable, exact_coefficients, hermite_table
+from analytic_ntk.gaussian.values import Array, evaluate, real_array
+from analytic_ntk.hermite import HermiteTable, exact_coefficients, hermite_table
 from analytic_ntk.notation import x
 from analytic_ntk.parser import normalise, parse_expression
-
-Array = NDArray[np.float64]
 
 _SMOOTH = (
     sp.exp, sp.log, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.atan, sp.erf, sp.erfc,
@@ -146,12 +142,12 @@ class Activation:
     @cached_property
     def jumps(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
         """Places and sizes of the jumps of ``phi``."""
-        return tuple((point, size) for point, size in self.pieces.jumps(0) if not _vanishes(size))
+        return tuple((point, size) for point, size in self.pieces.jumps(0) if not vanishes(size))
 
     @cached_property
     def kinks(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
         """Places and sizes of the jumps of ``phi'``."""
-        return tuple((point, size) for point, size in self.pieces.jumps(1) if not _vanishes(size))
+        return tuple((point, size) for point, size in self.pieces.jumps(1) if not vanishes(size))
 
     @property
     def is_continuous(self) -> bool:
@@ -164,13 +160,13 @@ class Activation:
         The zero function is ``"even"``. The value at a breakpoint plays no part.
         """
         points = tuple(-p for p in reversed(self.pieces.breakpoints))
-        if not all(_vanishes(a - b) for a, b in zip(points, self.pieces.breakpoints, strict=True)):
+        if not all(vanishes(a - b) for a, b in zip(points, self.pieces.breakpoints, strict=True)):
             return None
         parts = self.pieces.parts
         mirrored = [part.subs(x, -x) for part in reversed(parts)]
         pairs = list(zip(parts, mirrored, strict=True))[: (len(parts) + 1) // 2]
         for sign, answer in ((1, "even"), (-1, "odd")):
-            if all(_vanishes(part - sign * image) for part, image in pairs):
+            if all(vanishes(part - sign * image) for part, image in pairs):
                 return answer
         return None
 
@@ -185,10 +181,10 @@ class Activation:
             return None
         degrees = set()
         for part in self.pieces.parts:
-            poly = _as_polynomial(part)
+            poly = as_polynomial(part)
             if poly is None:
                 return None
-            degrees |= {k for (k,), c in poly.terms() if not _vanishes(c)}
+            degrees |= {k for (k,), c in poly.terms() if not vanishes(c)}
         if len(degrees) > 1:
             return None
         return degrees.pop() if degrees else 0
@@ -204,21 +200,21 @@ class Activation:
         """
         pieces = self.pieces
         if len(pieces.parts) > 1:
-            if _is_not_smooth(pieces):
+            if is_not_smooth(pieces):
                 return None
-            pieces = pieces.map(_canonical).merged()
+            pieces = pieces.map(canonical).merged()
         if len(pieces.parts) > 1:
             raise UndecidedError(f"whether {self} is a polynomial", "a decision", "simplify the pieces")
         (part,) = pieces.parts
-        poly = _as_polynomial(part)
+        poly = as_polynomial(part)
         if poly is not None:
-            return max((k for (k,), c in poly.terms() if not _vanishes(c)), default=-1)
+            return max((k for (k,), c in poly.terms() if not vanishes(c)), default=-1)
         if not self.parameters and envelope.is_not_polynomial(part):
             return None
-        for simpler in (_canonical(part), sp.simplify(_canonical(part))):
-            poly = _as_polynomial(simpler)
+        for simpler in (canonical(part), sp.simplify(canonical(part))):
+            poly = as_polynomial(simpler)
             if poly is not None:
-                return max((k for (k,), c in poly.terms() if not _vanishes(c)), default=-1)
+                return max((k for (k,), c in poly.terms() if not vanishes(c)), default=-1)
         remedy = "give the parameters numbers" if self.parameters else "write the expression in simpler form"
         raise UndecidedError(f"whether {self} is a polynomial", "a decision", remedy)
 
@@ -313,7 +309,7 @@ class Activation:
         is ``inf``.
         """
         self.require_numeric()
-        return _evaluate(self.pieces, _real_array(z))
+        return evaluate(self.pieces, real_array(z))
 
     def latex(self) -> str:
         """The formula in LaTeX."""
@@ -388,97 +384,3 @@ def _check_functions(expr: sp.Expr) -> None:
                 "softplus, Abs, sign, Heaviside, Max, Min, Piecewise",
                 "rewrite it in these",
             )
-
-
-# ------------------------------------------------------------------------------------ decisions
-
-
-def _as_polynomial(expr: sp.Expr) -> sp.Poly | None:
-    expr = sp.expand(expr)
-    return sp.Poly(expr, x) if expr.is_polynomial(x) else None
-
-
-_PROBES = tuple(sp.Rational(p, q) for p, q in ((3, 7), (-5, 4), (17, 9), (-31, 8)))
-
-
-def _vanishes(expr: sp.Expr) -> bool:
-    """Whether an expression is shown to be identically zero (refuted by balls first, then by algebra)."""
-    expr = sp.expand(expr)
-    if expr.is_zero:
-        return True
-    if not expr.free_symbols - {x}:
-        with working_precision(120):
-            if any(_nonzero_at(expr, probe) for probe in _PROBES):
-                return False
-    canonical = _canonical(expr)
-    return bool(canonical == 0 or sp.simplify(canonical) == 0 or sp.simplify(canonical.rewrite(sp.exp)) == 0)
-
-
-def _is_not_smooth(pieces: Pieces) -> bool:
-    """Whether some derivative of order up to 8 is shown to jump (for generic parameters, by algebra)."""
-    steps = [after - before for before, after in pairwise(pieces.parts)]
-    for _ in range(9):
-        for point, step in zip(pieces.breakpoints, steps, strict=True):
-            if step.free_symbols - {x} or point.free_symbols:
-                if sp.simplify(step.subs(x, point)) != 0:
-                    return True
-            else:
-                with working_precision(120):
-                    if _nonzero_at(step, point):
-                        return True
-        steps = [sp.diff(step, x) for step in steps]
-    return False
-
-
-def _nonzero_at(expr: sp.Expr, probe: sp.Expr) -> bool:
-    ball = exact_ball(expr.subs(x, probe))
-    return bool(ball.is_finite() and not ball.contains(0))
-
-
-def _canonical(expr: sp.Expr) -> sp.Expr:
-    """One form for what says the same: Phi and erfc by erf; of ``u`` and ``-u`` one left in each head."""
-    expr = expr.replace(fn.Phi, lambda u: (1 + sp.erf(u / sp.sqrt(2))) / 2).replace(
-        sp.erfc, lambda u: 1 - sp.erf(u)
-    )
-
-    def turn(node: sp.Expr) -> sp.Expr:
-        u = -node.args[0]
-        return fn.softplus(u) - u if isinstance(node, fn.softplus) else 1 - fn.sigmoid(u)
-
-    heads = (fn.sigmoid, fn.softplus)
-    return sp.expand(
-        expr.replace(lambda n: isinstance(n, heads) and n.args[0].could_extract_minus_sign(), turn)
-    )
-
-
-def _real_array(z: ArrayLike) -> Array:
-    try:
-        given = np.asarray(z)
-        if given.dtype.kind not in "biuf" and given.size:
-            raise TypeError(f"entries of kind {given.dtype}")
-        array = given.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise DomainError(f"the input ({error})", "an array of real numbers") from error
-    if not np.isfinite(array).all():
-        raise DomainError("a NaN or an infinity in the input", "finite real numbers")
-    return array
-
-
-def _evaluate(pieces: Pieces, z: Array) -> Array:
-    value = np.asarray(pieces.float_function()(z), dtype=np.float64)
-    bad = np.isnan(value)
-    if bad.any():  # inf - inf or 0 * inf on the way: those points again, in balls
-        value = np.array(value)
-        value[bad] = [_ball_value(pieces, float(t)) for t in z[bad]]
-    return value
-
-
-def _ball_value(pieces: Pieces, point: float) -> float:
-    exact = sp.Rational(*point.as_integer_ratio())
-    part = pieces.part_at(exact).subs(x, exact)
-    for bits in (128, 512, 2048, 8192):
-        with working_precision(bits):
-            ball = exact_ball(part)
-            if ball.is_finite() and (ball.rel_accuracy_bits() > 53 or ball == 0):
-                return float(ball)
-    raise DomainError(f"the value at {point}", "a value that float64 can hold")

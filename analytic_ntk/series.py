@@ -13,7 +13,7 @@ from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError
 from analytic_ntk.gaussian.hermite import hermite_exact
 from analytic_ntk.gaussian.terms import terms_of
-from analytic_ntk.hermite_table import EXACT_ORDER
+from analytic_ntk.hermite.table import EXACT_ORDER
 from analytic_ntk.layers import Dense, Layer, Nonlinearity
 from analytic_ntk.layers.protocol import activations_of
 from analytic_ntk.notation import rho

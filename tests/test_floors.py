@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "gaussian.pieces gaussian.operations gaussian.rates",
         "gaussian.terms gaussian.growth",
         "gaussian.envelope gaussian.moments",
-        "gaussian.singularities gaussian.hermite gaussian.closed_form",
+        "gaussian.singularities gaussian.hermite gaussian.closed_form gaussian.identities gaussian.values",
     )),
     ("gaussian.quadrature: the definition, with a proved error", (
         "gaussian.quadrature.scaled",
@@ -43,7 +43,11 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "gaussian.quadrature.cells",
         "gaussian.quadrature.expectation",
         "gaussian.quadrature",
-        "gaussian.unevaluated hermite_table",
+        "gaussian.unevaluated",
+    )),
+    ("hermite: coefficients of an activation, table and formula", (
+        "hermite.table",
+        "hermite",
     )),
     ("gaussian.floating: arrays of pairs in float64", (
         "gaussian.floating.memo gaussian.floating.table",

@@ -16,7 +16,7 @@ from analytic_ntk.errors import DomainError, PrecisionError, UndecidedError
 from analytic_ntk.exact import ExactNumber, exact_number
 from analytic_ntk.finite_width import require_count, sanity_check
 from analytic_ntk.gaussian.unevaluated import piecewise_expression
-from analytic_ntk.hermite_table import HermiteTable
+from analytic_ntk.hermite.table import HermiteTable
 from analytic_ntk.network import Network
 from analytic_ntk.report.curves import circle
 from analytic_ntk.report.data import (

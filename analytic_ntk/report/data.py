@@ -16,7 +16,7 @@ import numpy as np
 import sympy as sp
 
 from analytic_ntk.enclosure import Enclosure
-from analytic_ntk.hermite_table import HermiteTable
+from analytic_ntk.hermite.table import HermiteTable
 from analytic_ntk.notation import LATEX_NAMES
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import sympy as sp
 
-from analytic_ntk.hermite_table import HermiteTable
+from analytic_ntk.hermite.table import HermiteTable
 from analytic_ntk.report.data import hermite_json, printed
 from analytic_ntk.report.sections import sum_line
 

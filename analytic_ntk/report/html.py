@@ -7,7 +7,7 @@ from html import escape
 
 import sympy as sp
 
-from analytic_ntk.hermite_table import HermiteTable
+from analytic_ntk.hermite.table import HermiteTable
 from analytic_ntk.notation import LATEX_NAMES
 from analytic_ntk.report.curves import Curves
 from analytic_ntk.report.data import Formula, Report

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from analytic_ntk.enclosure import Enclosure
-from analytic_ntk.hermite_table import HermiteTable
+from analytic_ntk.hermite.table import HermiteTable
 from analytic_ntk.report.data import (
     CertifiedRow,
     Formula,

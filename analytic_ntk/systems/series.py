@@ -19,7 +19,7 @@ from flint import arb, arb_poly, arb_series
 
 from analytic_ntk.activation import Activation
 from analytic_ntk.gaussian.terms import terms_of
-from analytic_ntk.hermite_table import coefficient_balls
+from analytic_ntk.hermite.table import coefficient_balls
 from analytic_ntk.pair import Expectations, Pair
 from analytic_ntk.systems.ball import Ball, check_growth
 

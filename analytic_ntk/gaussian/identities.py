@@ -1,0 +1,73 @@
+"""Decisions about expressions in ``x``: shown by algebra, refuted by balls, never sampled in floats."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import sympy as sp
+
+from analytic_ntk.arithmetic import functions as fn
+from analytic_ntk.arithmetic.interpret import exact_ball
+from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.gaussian.pieces import Pieces
+from analytic_ntk.notation import x
+
+
+def as_polynomial(expr: sp.Expr) -> sp.Poly | None:
+    """The expression as a polynomial in ``x``, if it expands to one."""
+    expr = sp.expand(expr)
+    return sp.Poly(expr, x) if expr.is_polynomial(x) else None
+
+
+_PROBES = tuple(sp.Rational(p, q) for p, q in ((3, 7), (-5, 4), (17, 9), (-31, 8)))
+
+
+def vanishes(expr: sp.Expr) -> bool:
+    """Whether an expression is shown to be identically zero (refuted by balls first, then by algebra)."""
+    expr = sp.expand(expr)
+    if expr.is_zero:
+        return True
+    if not expr.free_symbols - {x}:
+        with working_precision(120):
+            if any(nonzero_at(expr, probe) for probe in _PROBES):
+                return False
+    form = canonical(expr)
+    return bool(form == 0 or sp.simplify(form) == 0 or sp.simplify(form.rewrite(sp.exp)) == 0)
+
+
+def is_not_smooth(pieces: Pieces) -> bool:
+    """Whether some derivative of order up to 8 is shown to jump (for generic parameters, by algebra)."""
+    steps = [after - before for before, after in pairwise(pieces.parts)]
+    for _ in range(9):
+        for point, step in zip(pieces.breakpoints, steps, strict=True):
+            if step.free_symbols - {x} or point.free_symbols:
+                if sp.simplify(step.subs(x, point)) != 0:
+                    return True
+            else:
+                with working_precision(120):
+                    if nonzero_at(step, point):
+                        return True
+        steps = [sp.diff(step, x) for step in steps]
+    return False
+
+
+def nonzero_at(expr: sp.Expr, probe: sp.Expr) -> bool:
+    """Whether a ball at the working precision shows the expression nonzero at the probe."""
+    ball = exact_ball(expr.subs(x, probe))
+    return bool(ball.is_finite() and not ball.contains(0))
+
+
+def canonical(expr: sp.Expr) -> sp.Expr:
+    """One form for what says the same: Phi and erfc by erf; of ``u`` and ``-u`` one left in each head."""
+    expr = expr.replace(fn.Phi, lambda u: (1 + sp.erf(u / sp.sqrt(2))) / 2).replace(
+        sp.erfc, lambda u: 1 - sp.erf(u)
+    )
+
+    def turn(node: sp.Expr) -> sp.Expr:
+        u = -node.args[0]
+        return fn.softplus(u) - u if isinstance(node, fn.softplus) else 1 - fn.sigmoid(u)
+
+    heads = (fn.sigmoid, fn.softplus)
+    return sp.expand(
+        expr.replace(lambda n: isinstance(n, heads) and n.args[0].could_extract_minus_sign(), turn)
+    )
