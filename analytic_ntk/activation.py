@@ -18,13 +18,22 @@ from numpy.typing import ArrayLike
 
 from analytic_ntk.arithmetic import functions as fn
 from analytic_ntk.enclosure import Enclosure
-from analytic_ntk.errors import DomainError, UndecidedError
+from analytic_ntk.errors import DomainError, NoClosedFormError, UndecidedError
 from analytic_ntk.exact import ExactNumber, exact_number
 from analytic_ntk.gaussian import envelope, singularities
 from analytic_ntk.gaussian.identities import as_polynomial, canonical, is_not_smooth, vanishes
 from analytic_ntk.gaussian.pieces import Pieces
+from analytic_ntk.gaussian.terms import Terms, terms_of
 from analytic_ntk.gaussian.values import Array, evaluate, real_array
-from analytic_ntk.hermite import HermiteTable, exact_coefficients, hermite_table
+from analytic_ntk.hermite import (
+    HermiteFormula,
+    HermiteRecurrence,
+    HermiteTable,
+    exact_coefficients,
+    hermite_formula,
+    hermite_recurrence,
+    hermite_table,
+)
 from analytic_ntk.notation import x
 from analytic_ntk.parser import normalise, parse_expression
 
@@ -283,6 +292,38 @@ class Activation:
         """The coefficients ``a_0 .. a_order``, each exact or certified; see :meth:`hermite`."""
         self.require_numeric()
         return hermite_table(self.pieces, order, digits, self._positive_variance(variance), self.parity)
+
+    def hermite_formula(self, variance: ExactNumber = 1) -> HermiteFormula:
+        """``a_n`` in closed form, ``n`` a symbol, proved by its recurrence; parameters survive.
+
+        Raises :class:`NoClosedFormError` outside the canonical class and where ``a_n`` is a sum of ``n``
+        terms (ELU); there :meth:`hermite_recurrence` or :meth:`hermite_table` serve.
+
+        >>> print(Activation.parse("sin(2*x)").hermite_formula())
+        a_n = 0  (n even)
+        a_n = (-1)**(n/2 - 1/2)*2**n*exp(-2)/sqrt(factorial(n))  (n odd)
+        """
+        return hermite_formula(self._canonical_terms(), self._positive_variance(variance))
+
+    def hermite_recurrence(self, variance: ExactNumber = 1) -> HermiteRecurrence:
+        """The linear recurrence in ``n`` of ``c_n = sqrt(n!) a_n``, derived, with its initial values.
+
+        Raises :class:`NoClosedFormError` outside the canonical class.
+
+        >>> Activation.parse("Piecewise((x, x > 0), (exp(x) - 1, True))").hermite_recurrence().equation()
+        Eq((1 - n)*c(n) + (n - 1)*c(n + 1) - c(n + 2) + c(n + 3), 0)
+        """
+        return hermite_recurrence(self._canonical_terms(), self._positive_variance(variance))
+
+    def _canonical_terms(self) -> Terms:
+        terms = terms_of(self.pieces)
+        if terms is None:
+            raise NoClosedFormError(
+                f"a formula for the Hermite coefficients of {self}",
+                "a sum of terms c x^k exp(a x^2 + b x) psi(x), psi a step or a normal cdf",
+                "use hermite_table",
+            )
+        return terms
 
     def hermite_array(self, order: int, variance: ExactNumber = 1) -> Array:
         """The coefficients ``a_0 .. a_order`` as float64, each rounded from 18 certified digits.
