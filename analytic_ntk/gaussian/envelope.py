@@ -120,13 +120,15 @@ def _end_limit(part: sp.Expr, side: int) -> sp.Expr:
         return 1 / (4 * rate)
 
 
-def is_not_polynomial(part: sp.Expr) -> bool:
+def is_not_polynomial(part: sp.Expr, sides: tuple[int, ...] = (1, -1)) -> bool:
     """Whether a function analytic on the line is *proved* not to be a polynomial (``False``: not proved).
+
+    With ``sides = (1,)`` it need be analytic on ``t >= 0`` only, and is not a polynomial there.
 
     A polynomial bounded by ``C t^d`` has degree at most ``d``, so that a finite difference of higher order
     that is not zero refutes it; so does growth above, or decay below, every power of ``t``.
     """
-    for side in (1, -1):
+    for side in sides:
         try:
             with working_precision(BITS):
                 end = End(part, side)

@@ -1,0 +1,19 @@
+"""Strict positivity: is the kernel strictly positive definite, and why."""
+
+from __future__ import annotations
+
+from analytic_ntk.positivity.decide import GramDecision, Positivity, Step, decide_gram
+from analytic_ntk.positivity.domain import Decision, Domain, decide
+from analytic_ntk.positivity.profile import Profile, profile
+
+__all__ = [
+    "Decision",
+    "Domain",
+    "GramDecision",
+    "Positivity",
+    "Profile",
+    "Step",
+    "decide",
+    "decide_gram",
+    "profile",
+]

@@ -1,0 +1,145 @@
+"""Strict positivity of a kernel, decided: on given points and on whole domains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from analytic_ntk.errors import DomainError, UndecidedError
+from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
+from analytic_ntk.layers.protocol import activations_of
+from analytic_ntk.network import Network
+from analytic_ntk.positivity.linear import Vector
+from analytic_ntk.positivity.nullspace import Features, input_features, push
+from analytic_ntk.positivity.points import exact_points
+from analytic_ntk.positivity.profile import Profile, profile
+
+KERNELS = ("ntk", "nngp")
+PAPER = "Carvalho, Costa, Mourao, Oliveira 2024"
+
+
+class Positivity(Enum):
+    """The answer."""
+
+    STRICTLY_POSITIVE = "strictly positive"
+    SINGULAR = "singular"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one layer does to the null space, and why."""
+
+    layer: str
+    fact: str
+    reference: str
+
+
+@dataclass(frozen=True)
+class GramDecision:
+    """Whether the Gram matrix of given points is strictly positive definite.
+
+    ``null_vectors`` are exact: a basis of the null space (empty unless ``SINGULAR``). ``steps`` say layer by
+    layer what was used; ``missing`` what an ``UNDECIDED`` lacks.
+    """
+
+    verdict: Positivity
+    kernel: str
+    points: tuple[Vector, ...]
+    null_vectors: tuple[Vector, ...]
+    steps: tuple[Step, ...]
+    missing: str = ""
+
+    @property
+    def nullity(self) -> int | None:
+        """The dimension of the null space; ``None`` if undecided."""
+        return None if self.verdict is Positivity.UNDECIDED else len(self.null_vectors)
+
+    def __str__(self) -> str:
+        head = f"{self.kernel} Gram matrix of {len(self.points)} points: {self.verdict.value}"
+        if self.null_vectors:
+            head += f", nullity {self.nullity}"
+        lines = [head, *(f"  {s.layer}: {s.fact} [{s.reference}]" for s in self.steps)]
+        if self.missing:
+            lines.append(f"  missing: {self.missing}")
+        lines += [f"  null vector ({', '.join(map(str, u))})" for u in self.null_vectors[:5]]
+        return "\n".join(lines)
+
+
+def decide_gram(network: Network, X: Any, kernel: str = "ntk") -> GramDecision:
+    """Whether the limiting Gram matrix of the rows of ``X`` is strictly positive definite, exactly.
+
+    ``X``: shape ``(N, d)``, rationals or floats (taken as the binary numbers they are). The answer is a
+    proof (:mod:`.nullspace`), not a computation of eigenvalues: ``SINGULAR`` comes with a basis of the null
+    space. ``UNDECIDED`` says what is missing; it can occur for the NTK of an activation with jumps, and
+    where a polynomial activation follows one that is not a polynomial.
+
+    Raises :class:`DomainError` for bad points or an unknown kernel.
+
+    >>> from analytic_ntk import Network, activations
+    >>> net = Network.mlp(activations.relu, 1, 2, 0)
+    >>> hexagon = [[2, 0], [1, 1], [-1, 1], [-2, 0], [-1, -1], [1, -1]]
+    >>> found = decide_gram(net, hexagon)
+    >>> found.verdict, [int(e) for e in found.null_vectors[0]]
+    (<Positivity.SINGULAR: 'singular'>, [-1, 1, -1, 1, -1, 1])
+    """
+    if kernel not in KERNELS:
+        raise DomainError(f"kernel = {kernel!r}", '"ntk" or "nngp"')
+    points = exact_points(X)
+    features = input_features(points)
+    steps: list[Step] = []
+    blurred = ""
+    for layer in network.layers:
+        try:
+            features = push(layer, features)
+        except UndecidedError as error:
+            return GramDecision(Positivity.UNDECIDED, kernel, points, (), tuple(steps), str(error))
+        steps.append(_step(layer, features))
+        if kernel == "ntk" and not blurred:
+            blurred = _blurs_the_tangent_kernel(layer)
+    null = features.null_vectors()
+    if null and blurred and len(null) > _duplicates(points):
+        return GramDecision(Positivity.UNDECIDED, kernel, points, (), tuple(steps), blurred)
+    verdict = Positivity.SINGULAR if null else Positivity.STRICTLY_POSITIVE
+    return GramDecision(verdict, kernel, points, null, tuple(steps))
+
+
+def _duplicates(points: Sequence[Vector]) -> int:
+    return len(points) - len(set(points))
+
+
+def _blurs_the_tangent_kernel(layer: Layer) -> str:
+    """Why NTK and NNGP may have different null spaces after this layer ("" if they have the same)."""
+    for phi in activations_of((layer,)):
+        s = profile(phi)
+        if not s.continuous and not s.flat:
+            return f"the null space of the NTK for {phi}, which jumps (that of the NNGP is known)"
+    return ""
+
+
+def _step(layer: Layer, features: Features) -> Step:
+    match layer:
+        case Dense():
+            bias = "a bias keeps only null vectors with sum 0" if layer.bias_variance != 0 else "no bias"
+            return Step(str(layer), bias, "sum of positive semidefinite matrices")
+        case Nonlinearity():
+            s, nullity = profile(layer.activation), features.nullity
+            state = "no null vector" if nullity == 0 else f"null space of dimension {nullity}"
+            fact = f"{'; '.join(s.identities())}: {state}"
+            return Step(str(layer.activation), fact, _reference(s, nullity))
+        case Residual():
+            fact = "null vectors common to both summands"
+            return Step("Residual", fact, "sum of positive semidefinite matrices")
+        case LayerNorm():
+            return Step("LayerNorm", "vectors rescaled", "congruence")
+    return Step(type(layer).__name__, "", "")
+
+
+def _reference(s: Profile, nullity: int) -> str:
+    if s.polynomial is not None:
+        return f"{PAPER}, sharpness: polynomial activations have finite rank"
+    if nullity == 0:
+        return f"{PAPER}, Theorem 3 and Proposition 1"
+    return f"{PAPER}, Theorem 3 on every pair of lines"

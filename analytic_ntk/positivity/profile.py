@@ -1,0 +1,156 @@
+"""What decides positivity about an activation: its even and odd part on the half-line.
+
+On ``t > 0`` write ``s(t) = e(t) + o(t)``, ``s(-t) = e(t) - o(t)``. Each of ``e`` and ``o`` either is a
+polynomial there, or it is *wild*: proved not to be one. For a wild ``f`` no combination
+``sum_k a_k f(c_k t)`` with distinct ``c_k > 0`` and some ``a_k != 0`` is a polynomial on ``t > 0``: at the
+outermost breakpoint the term of the least ``c_k`` stands alone; without breakpoints ``f`` has infinitely
+many Taylor coefficients at 0 and those of high order are governed by the largest ``c_k``. So the two parts
+carry every identity there is: ``s(t) - s(-t) = c t``, ``s(t) + s(-t) = c``, ``s(ct) = k s(t)``, ...
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import sympy as sp
+
+from analytic_ntk.activation import Activation
+from analytic_ntk.errors import UndecidedError
+from analytic_ntk.gaussian import envelope
+from analytic_ntk.gaussian.identities import as_polynomial, canonical, is_not_smooth, vanishes
+from analytic_ntk.gaussian.pieces import Pieces
+from analytic_ntk.notation import x
+
+Powers = dict[int, sp.Expr]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """``even`` and ``odd``: the nonzero coefficients by power on ``t > 0``, or ``None`` for a wild part.
+
+    ``at_zero`` is ``s(0)`` (at a jump, the mean of the two sides).
+    """
+
+    even: Powers | None
+    odd: Powers | None
+    at_zero: sp.Expr
+    continuous: bool
+    flat: bool
+    """Whether ``s' = 0`` away from jumps."""
+
+    @property
+    def polynomial(self) -> frozenset[int] | None:
+        """The powers with nonzero coefficient, if ``s`` is a polynomial on the whole line."""
+        if self.even is None or self.odd is None:
+            return None
+        if any(k % 2 for k in self.even) or any(k % 2 == 0 for k in self.odd):
+            return None
+        return frozenset(self.even) | frozenset(self.odd)
+
+    @property
+    def constant(self) -> bool:
+        return self.polynomial is not None and self.polynomial <= {0}
+
+    def scales(self, ratio: sp.Expr) -> sp.Expr | None:
+        """``k`` with ``s(ratio t) = k s(t)`` for almost all ``t``, if there is one; ``ratio`` not 0."""
+        factors: set[sp.Expr] = set()
+        for part, sign in ((self.even, 1), (self.odd, 1 if ratio > 0 else -1)):
+            if part is None:
+                if abs(ratio) != 1:
+                    return None
+                factors.add(sp.Integer(sign))
+            else:
+                factors |= {sign * abs(ratio) ** power for power in part}
+        if len(factors) > 1:
+            return None
+        return factors.pop() if factors else sp.S.One
+
+    def identities(self) -> tuple[str, ...]:
+        """The identities found, in words."""
+        found = []
+        if self.polynomial is not None:
+            found.append(f"s is a polynomial with powers {sorted(self.polynomial)}")
+            return tuple(found)
+        for part, left in ((self.odd, "s(t) - s(-t)"), (self.even, "s(t) + s(-t)")):
+            if part is not None:
+                right = sp.Add(*(2 * c * sp.Symbol("t") ** k for k, c in sorted(part.items())))
+                found.append(f"{left} = {right} for t > 0")
+            else:
+                found.append(f"{left} is not a polynomial on t > 0")
+        powers = {k for part in (self.even, self.odd) if part is not None for k in part}
+        if self.even is not None and self.odd is not None and len(powers) == 1:
+            found.append(f"s(ct) = c^{powers.pop()} s(t) for c > 0")
+        return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def profile(activation: Activation) -> Profile:
+    """Derived from the expression. Raises :class:`UndecidedError` where a part cannot be classified.
+
+    >>> profile(Activation.parse("Max(x, 0)")).identities()
+    ('s(t) - s(-t) = t for t > 0', 's(t) + s(-t) = t for t > 0', 's(ct) = c^1 s(t) for c > 0')
+    >>> profile(Activation.parse("log(1 + exp(x))")).identities()
+    ('s(t) - s(-t) = t for t > 0', 's(t) + s(-t) is not a polynomial on t > 0')
+    """
+    activation.require_numeric()
+    right, left = _half(activation.pieces), _half(_mirrored(activation.pieces))
+    points = _union(right.breakpoints, left.breakpoints)
+    pairs = [(right.part_at(p), left.part_at(p)) for p in (sp.S.Zero, *points)]
+    even, odd = (Pieces(points, tuple((r + sign * m) / 2 for r, m in pairs)) for sign in (1, -1))
+    return Profile(
+        _powers(even, activation),
+        _powers(odd, activation),
+        sp.simplify(even.parts[0].subs(x, 0)),
+        activation.is_continuous,
+        all(vanishes(part) for part in activation.derivative.parts),
+    )
+
+
+def _mirrored(pieces: Pieces) -> Pieces:
+    return Pieces(
+        tuple(-p for p in reversed(pieces.breakpoints)),
+        tuple(part.subs(x, -x) for part in reversed(pieces.parts)),
+    )
+
+
+def _half(pieces: Pieces) -> Pieces:
+    """The pieces on ``t > 0``; the first one holds from 0."""
+    points = tuple(p for p in pieces.breakpoints if p.is_positive)
+    return Pieces(points, pieces.parts[len(pieces.parts) - len(points) - 1 :])
+
+
+def _union(one: tuple[sp.Expr, ...], other: tuple[sp.Expr, ...]) -> tuple[sp.Expr, ...]:
+    points = list(one)
+    for point in other:
+        if not any(vanishes(point - known) for known in points):
+            points.append(point)
+    return tuple(sorted(points, key=lambda p: sp.N(p, 60)))
+
+
+def _powers(half: Pieces, activation: Activation) -> Powers | None:
+    """The coefficients of a polynomial on ``t > 0``, or ``None`` for a part proved wild."""
+    parts = [half.parts[0]]
+    for point, (before, after) in zip(half.breakpoints, pairwise(half.parts), strict=True):
+        if vanishes(after - before):
+            continue
+        if is_not_smooth(Pieces((point,), (before, after))):
+            return None
+        raise UndecidedError(
+            f"whether {activation} is analytic at {point}",
+            "a decision",
+            "simplify the pieces of the activation",
+        )
+    (part,) = parts
+    for form in (part, canonical(part), sp.simplify(canonical(part))):
+        polynomial = as_polynomial(form)
+        if polynomial is not None:
+            return {k: c for (k,), c in polynomial.terms() if not vanishes(c)}
+    if envelope.is_not_polynomial(part, sides=(1,)):
+        return None
+    raise UndecidedError(
+        f"whether {part} is a polynomial on t > 0 (a part of {activation})",
+        "a decision",
+        "write it in simpler form",
+    )
