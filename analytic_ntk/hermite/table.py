@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
+from operator import mul
 
 import numpy as np
 import sympy as sp
-from flint import acb, arb, ctx, fmpz
+from flint import acb, arb, ctx
 from numpy.typing import NDArray
 
 from analytic_ntk.arithmetic.interpret import exact_ball
+from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.certify import certify
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError, PrecisionError
@@ -21,10 +24,19 @@ from analytic_ntk.gaussian.moments import second_moment
 from analytic_ntk.gaussian.operations import BALLS
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.gaussian.terms import Terms, terms_of
+from analytic_ntk.hermite.adaptive import certified_values, require_digits
 
 MAX_ORDER = 10_000
 EXACT_ORDER = 100
 """Up to this order closed expressions are written out; beyond it the same recurrence runs in balls only."""
+TABLE_EXACT = 50
+"""Tables write them out up to this order only: writing takes longer than computing."""
+EXACT_SIZE = 30
+"""Where one of the first has more operations than this, it is not written out, nor any of higher order."""
+FIRST_BATCH = 10
+"""Up to this order the sizes are looked at before more is written."""
+OSCILLATING_EXACT = 4
+"""Real parts of ``Phi`` at complex places (``sin(x) Phi(x)``) are slow to write: no more than these are."""
 
 
 @dataclass(frozen=True)
@@ -71,40 +83,70 @@ def hermite_table(
 ) -> HermiteTable:
     """The table of a function cut in pieces; ``parity`` (proved by the caller) makes coefficients exactly 0.
 
-    Raises :class:`DomainError` for a bad order or digits, :class:`PrecisionError` where the digits cannot
-    be had.
+    Every value has ``digits`` certain relative digits, or an enclosure of radius at most
+    ``10^-digits sqrt(E phi^2)`` where it may be 0 or is smaller than any reasonable precision
+    (:func:`~analytic_ntk.hermite.adaptive.certified_values`). Raises :class:`DomainError` for a bad order or
+    digits, :class:`PrecisionError` where the digits cannot be had.
     """
-    _require_order(order)
+    require_order(order)
+    require_digits(digits)
     terms = terms_of(pieces)
-    exact = exact_coefficients(pieces, order, variance)
 
-    def compute() -> tuple[tuple[arb, ...], arb]:
-        values = coefficient_balls(pieces, terms, order, variance, parity)
-        moment = _second_moment(pieces, terms, exact_ball(variance))
-        total = sum((v * v for v in values), arb(0))
-        return (*values, total, moment), moment.sqrt()
+    def moment() -> tuple[tuple[arb, ...], arb]:
+        value = second_moment_ball(pieces, terms, exact_ball(variance), parity)
+        return (value,), value
 
-    found = certify(compute, digits, "the Hermite coefficients")
-    rows = tuple(
-        HermiteRow(n, value, exact[n] if n < len(exact) else sp.S.Zero if _vanishes(n, parity) else None)
-        for n, value in enumerate(found[:-2])
+    (second,) = certify(moment, digits, "the second moment")
+    with working_precision(64):
+        scale = second.ball().abs_upper().sqrt().upper()
+    values, bits = certified_values(
+        lambda: coefficient_balls(pieces, terms, order, variance, parity),
+        scale,
+        digits,
+        "the Hermite coefficients",
     )
-    return HermiteTable(rows, variance, digits, found[-2], found[-1])
+    with working_precision(bits):
+        total = Enclosure.of(sum((v * v for v in values), arb(0)))
+    exact = exact_coefficients(pieces, min(order, TABLE_EXACT), variance)
+    rows = tuple(
+        HermiteRow(
+            n,
+            Enclosure.of(value),
+            exact[n] if n < len(exact) else sp.S.Zero if _vanishes(n, parity) else None,
+        )
+        for n, value in enumerate(values)
+    )
+    return HermiteTable(rows, variance, digits, total, second)
 
 
 def exact_coefficients(pieces: Pieces, order: int, variance: sp.Expr) -> Sequence[sp.Expr]:
-    """Closed expressions of ``a_0, a_1, ..`` up to ``min(order, EXACT_ORDER)``; empty outside the class."""
-    _require_order(order)
+    """Closed expressions of ``a_0, a_1, ..`` up to ``min(order, EXACT_ORDER)``; empty outside the class.
+
+    Those of a function without parameters end early where they are long (see the constants of this module).
+    """
+    require_order(order)
     terms = terms_of(pieces)
     if terms is None:
         return ()
+    last = min(order, EXACT_ORDER)
+    numeric = not (pieces.free_symbols or variance.free_symbols)
+    if numeric and _oscillates(terms):
+        last = min(last, OSCILLATING_EXACT)
     try:
-        return hermite_exact(terms, min(order, EXACT_ORDER), variance)
+        found = hermite_exact(terms, min(last, FIRST_BATCH), variance)
+        if numeric and any(value.count_ops() > EXACT_SIZE for value in found):
+            return found[: next(n for n, value in enumerate(found) if value.count_ops() > EXACT_SIZE)]
+        return found if last <= FIRST_BATCH else hermite_exact(terms, last, variance)
     except NoClosedFormError:
         return ()
 
 
-def _require_order(order: int) -> None:
+def _oscillates(terms: Terms) -> bool:
+    """Whether a step or ``Phi`` meets a complex exponent, as in ``sin(x) Phi(x)``."""
+    return any(term.psi is not None and not term.b.is_real for term in terms)
+
+
+def require_order(order: int) -> None:
     if isinstance(order, bool) or not isinstance(order, int) or not 0 <= order <= MAX_ORDER:
         raise DomainError(f"order = {order!r}", f"an integer from 0 to {MAX_ORDER}")
 
@@ -122,21 +164,23 @@ def coefficient_balls(
     if terms is not None:
         try:
             numbers = hermite_numbers(terms, order, q, BALLS)
-            values = [_real(v) / arb(fmpz.fac_ui(n)).sqrt() for n, v in enumerate(numbers)]
+            factorials = accumulate(range(1, order + 1), mul, initial=arb(1))
+            values = [_real(v) / f.sqrt() for v, f in zip(numbers, factorials, strict=True)]
         except (NoClosedFormError, PrecisionError):
             values = None
     if values is None:
-        values = quadrature.hermite(pieces, q, order, max(8, ctx.prec - 24))
+        values = quadrature.hermite(pieces, q, order, max(8, ctx.prec - 24), parity)
     return [arb(0) if _vanishes(n, parity) else v for n, v in enumerate(values)]
 
 
-def _second_moment(pieces: Pieces, terms: Terms | None, q: arb) -> arb:
-    if terms is not None:
+def second_moment_ball(pieces: Pieces, terms: Terms | None, q: arb, parity: str | None) -> arb:
+    """``E phi^2`` at the working precision."""
+    if terms is not None and not _oscillates(terms):  # there Phi2 at complex places is slow
         try:
             return _real(second_moment(terms, terms, q, BALLS))
         except (NoClosedFormError, PrecisionError):
             pass
-    return quadrature.single(pieces, pieces, q, arb(1), max(8, ctx.prec - 8))
+    return quadrature.single(pieces, pieces, q, arb(1), max(8, ctx.prec - 8), parity is not None)
 
 
 def _real(value: arb | acb) -> arb:

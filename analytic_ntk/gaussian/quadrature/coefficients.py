@@ -9,14 +9,24 @@ L_n(-a^2)`` (Laguerre), on the short sides on Mehler's formula at ``z, conj(z)``
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from flint import arb, ctx
 
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.errors import PrecisionError
 from analytic_ntk.gaussian.quadrature import tails
-from analytic_ntk.gaussian.quadrature.scaled import BOUND_BITS, Scaled
-from analytic_ntk.gaussian.quadrature.trapezoid import GUARD_BITS, LineRule, grows, line_rule
+from analytic_ntk.gaussian.quadrature.fixed import hermite_sums, skips
+from analytic_ntk.gaussian.quadrature.scaled import BOUND_BITS, Growth, Scaled
+from analytic_ntk.gaussian.quadrature.trapezoid import (
+    GUARD_BITS,
+    MANY,
+    LineRule,
+    expected_count,
+    grows,
+    line_rule,
+)
 
 
 def laguerre_at_minus(order: int, square: arb) -> arb:
@@ -38,38 +48,12 @@ def mehler_bound(order: int, real_part: float, imaginary: float) -> arb:
     return ((exponent / 2).exp() / (gap * (1 + r)).sqrt().sqrt()).upper()
 
 
-def recurrence_bits(order: int, radius: float) -> int:
-    """Bits that the three-term recurrence loses in balls: about ``exp(x sqrt(n) - x^2/2)``."""
-    root = math.sqrt(order)
-    at = min(root, radius)
-    return int((at * root - at * at / 2) / math.log(2)) + 2 * order.bit_length()
-
-
-def hermite_sums(points: Sequence[arb], even: Sequence[arb], odd: Sequence[arb], order: int) -> list[arb]:
-    """``sum_j c_j h_n(x_j)`` for ``n <= order``; ``c`` is ``even`` for even ``n``, ``odd`` for odd ``n``."""
-    roots = [arb(k).sqrt() for k in range(order + 2)]
-    inverse = [arb(0)] + [1 / root for root in roots[1:]]
-    sums = [arb(0)] * (order + 1)
-    for point, c_even, c_odd in zip(points, even, odd, strict=True):
-        before, now = arb(1), point
-        sums[0] += c_even
-        if order:
-            sums[1] += c_odd * point
-        scaled = [point * v for v in inverse]
-        for k in range(1, order):
-            before, now = now, scaled[k + 1] * now - roots[k] * inverse[k + 1] * before
-            sums[k + 1] += (c_even if k % 2 else c_odd) * now
-    return sums
-
-
-def until_precise(
-    compute: Callable[[], list[arb]], target: arb, base_bits: int, extra_bits: int
-) -> list[arb]:
+def until_precise(compute: Callable[[], list[arb]], target: arb, base_bits: int) -> list[arb]:
     """Run ``compute`` at rising precision until its balls are thinner than ``target`` or stop shrinking."""
     width = arb("inf")
     values: list[arb] = []
     for attempt in range(4):
-        with working_precision(base_bits + extra_bits * (2**attempt)):
+        with working_precision(base_bits * 2**attempt):
             values = compute()
         before, width = width, max((v.rad() for v in values), default=arb(0))
         if width < target or not width < before / 2:
@@ -77,37 +61,57 @@ def until_precise(
     return values
 
 
-def hermite_trapezoid(f: Scaled, order: int, goal_bits: int) -> list[arb]:
-    """``a_0, ..., a_order`` for ``f`` of one analytic part."""
+@dataclass(frozen=True)
+class Goal:
+    """The radius asked for, the size it refers to, and the growth of ``f h_n``."""
+
+    target: arb
+    scale: arb
+    growth: Growth
+
+
+def goal_of(f: Scaled, goal_bits: int) -> Goal:
     with working_precision(BOUND_BITS):
         scale = tails.magnitude(f)
-        target = (scale * arb(2) ** -goal_bits).mid()
         growth = tails.product(f.growth(), tails.hermite_growth())
-    if scale == 0:
+        return Goal((scale * arb(2) ** -goal_bits).mid(), scale, growth)
+
+
+def is_narrow(f: Scaled, order: int, goal_bits: int) -> bool:
+    """Whether :func:`hermite_trapezoid` is expected to need many nodes."""
+    goal = goal_of(f, goal_bits)
+    try:
+        return goal.scale > 0 and expected_count([f], goal.growth, goal.target, goal.scale, order) > MANY
+    except PrecisionError:
+        return True
+
+
+def hermite_trapezoid(f: Scaled, order: int, goal_bits: int, parity: str | None = None) -> list[arb]:
+    """``a_0, ..., a_order`` for ``f`` of one analytic part."""
+    goal = goal_of(f, goal_bits)
+    target = goal.target
+    if goal.scale == 0:
         return [arb(0)] * (order + 1)
     gain = grows(arb(1))
 
     def off_line(a: float) -> arb:
         return gain(a) * laguerre_at_minus(order, arb(a) ** 2).sqrt()
 
-    rule = line_rule([f], growth, off_line, lambda r, y: mehler_bound(order, r, y), 2, target, scale)
+    rule = line_rule(
+        [f], goal.growth, off_line, lambda r, y: mehler_bound(order, r, y), 2, target, goal.scale
+    )
     base = max(int(ctx.prec), goal_bits + GUARD_BITS)
-    extra = recurrence_bits(order, rule.grid.radius)
-    values = until_precise(lambda: _sums(f, rule, order), target, base, extra)
-    return [value + arb(0, rule.error) for value in values]
+    values = until_precise(lambda: _sums(f, rule, order, target / 4, parity), target, base)
+    return [v if skips(n, parity) else v + arb(0, rule.error) for n, v in enumerate(values)]
 
 
-def _sums(f: Scaled, rule: LineRule, order: int) -> list[arb]:
-    """The rule's sums at the precision in force; nodes ``x`` and ``-x`` are taken together."""
+def _sums(f: Scaled, rule: LineRule, order: int, target: arb, parity: str | None) -> list[arb]:
+    """The rule's sums at the precision in force; with a parity the nodes ``x`` and ``-x`` are one."""
     nodes = rule.grid.nodes()
-    values = f.values(nodes)
-    middle = rule.grid.count
     factor = arb(rule.grid.step) / (2 * arb.pi()).sqrt()
-    points, even, odd = [arb(0)], [factor * values[middle]], [arb(0)]
-    for j in range(1, middle + 1):
-        point = nodes[middle + j]
-        weight = factor * (-point * point / 2).exp()
-        points.append(point)
-        even.append(weight * (values[middle + j] + values[middle - j]))
-        odd.append(weight * (values[middle + j] - values[middle - j]))
-    return hermite_sums(points, even, odd, order)
+    if parity is not None:
+        nodes = nodes[rule.grid.count :]
+    weights = [factor * v * (-x * x / 2).exp() for x, v in zip(nodes, f.values(nodes), strict=True)]
+    if parity is not None:
+        weights = weights[:1] + [2 * w for w in weights[1:]]
+    return hermite_sums(nodes, weights, order, target, parity)

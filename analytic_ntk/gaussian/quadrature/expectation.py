@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from flint import arb, ctx
 
@@ -14,6 +15,9 @@ from analytic_ntk.gaussian.quadrature import cells, coefficients, correlation, p
 from analytic_ntk.gaussian.quadrature.correlation import Correlated
 from analytic_ntk.gaussian.quadrature.scaled import Scaled
 from analytic_ntk.gaussian.quadrature.trapezoid import GUARD_BITS
+
+Rule = TypeVar("Rule")
+Value = TypeVar("Value")
 
 NARROW = 0.004
 """Below this ``sqrt(1 - rho^2)`` the common grid of the correlation form would need too many nodes."""
@@ -30,10 +34,21 @@ def _is_analytic(*functions: Scaled) -> bool:
     return all(len(f.parts) == 1 for f in functions)
 
 
-def single(f: Pieces, g: Pieces, q: arb, scale: arb, goal_bits: int) -> arb:
+def _first(rules: Sequence[Rule], use: Callable[[Rule], Value]) -> Value:
+    """What the first rule that finds a bound gives: where there is no strip, panels may still do."""
+    for rule in rules[:-1]:
+        try:
+            return use(rule)
+        except PrecisionError:
+            pass
+    return use(rules[-1])
+
+
+def single(f: Pieces, g: Pieces, q: arb, scale: arb, goal_bits: int, even: bool = False) -> arb:
     """``E f(u) g(scale u)`` for ``u ~ N(0, q)``, as a ball.
 
-    ``q`` is a positive ball and ``scale`` a ball off 0 (1 on the diagonal, -1 for antipodes). Raises
+    ``q`` is a positive ball and ``scale`` a ball off 0 (1 on the diagonal, -1 for antipodes); ``even`` says
+    that the product is an even function (proved by the caller), which halves the work. Raises
     :class:`DomainError` where a part is not analytic or grows too fast, :class:`PrecisionError` where no
     finite error bound is found.
 
@@ -49,12 +64,10 @@ def single(f: Pieces, g: Pieces, q: arb, scale: arb, goal_bits: int) -> arb:
     """
     one = _standardised(f, q, "q")
     other = Scaled(g, scale * one.scale)
+    rules = [panels.single_panels]
     if _is_analytic(one, other):
-        try:
-            return trapezoid.single_trapezoid(one, other, goal_bits)
-        except PrecisionError:
-            pass  # no strip around the whole window: panels may still do
-    return panels.single_panels(one, other, goal_bits)
+        rules.insert(1 if trapezoid.is_narrow(one, other, goal_bits) else 0, trapezoid.single_trapezoid)
+    return _first(rules, lambda rule: rule(one, other, goal_bits, even))
 
 
 def double(f: Pieces, g: Pieces, q11: arb, q22: arb, q12: arb, goal_bits: int) -> arb:
@@ -127,10 +140,11 @@ def _evaluate(
     return cells.double_cells(tasks, law, targets)
 
 
-def hermite(f: Pieces, q: arb, order: int, goal_bits: int) -> list[arb]:
+def hermite(f: Pieces, q: arb, order: int, goal_bits: int, parity: str | None = None) -> list[arb]:
     """``a_n = E f(sqrt(q) Z) h_n(Z)`` for ``n = 0, ..., order``, ``h_n`` normalised probabilists' Hermite.
 
-    Radii aim at ``2^-goal_bits sqrt(E f^2)``. Raises as :func:`single`.
+    Radii aim at ``2^-goal_bits sqrt(E f^2)``. With ``parity`` (``"even"`` or ``"odd"``, proved by the caller)
+    the coefficients that it kills are exactly 0. Raises as :func:`single`.
 
     >>> import sympy as sp
     >>> from flint import arb
@@ -142,9 +156,9 @@ def hermite(f: Pieces, q: arb, order: int, goal_bits: int) -> list[arb]:
     ['1.648721271', '1.648721271', '1.165821991']
     """
     one = _standardised(f, q, "q")
+    rules = [panels.hermite_panels]
     if _is_analytic(one):
-        try:
-            return coefficients.hermite_trapezoid(one, order, goal_bits)
-        except PrecisionError:
-            pass
-    return panels.hermite_panels(one, order, goal_bits)
+        rules.insert(
+            1 if coefficients.is_narrow(one, order, goal_bits) else 0, coefficients.hermite_trapezoid
+        )
+    return _first(rules, lambda rule: rule(one, order, goal_bits, parity))

@@ -18,12 +18,8 @@ from flint import acb, arb, ctx
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import PrecisionError
 from analytic_ntk.gaussian.quadrature import tails
-from analytic_ntk.gaussian.quadrature.coefficients import (
-    hermite_sums,
-    mehler_bound,
-    recurrence_bits,
-    until_precise,
-)
+from analytic_ntk.gaussian.quadrature.coefficients import goal_of, mehler_bound, until_precise
+from analytic_ntk.gaussian.quadrature.fixed import hermite_sums, skips
 from analytic_ntk.gaussian.quadrature.scaled import BOUND_BITS, Growth, Scaled, interval, real, up, upper
 from analytic_ntk.gaussian.quadrature.segments import clear_radius, cut_bound, cuts_of, segments_of
 from analytic_ntk.gaussian.quadrature.strip import Function
@@ -32,13 +28,18 @@ from analytic_ntk.gaussian.quadrature.trapezoid import GUARD_BITS
 Sizes = Callable[[acb], list[arb]]
 Crude = Callable[[arb, arb], list[arb]]
 ELLIPSES = (1.35, 1.6, 2.0, 2.5, 3.2, 4.2, 5.6, 7.6, 10.5)
+MIDDLE = 3
+"""Where the search among the ellipses starts."""
 MAX_NODES = 400
+MAX_PANELS = 1200
 
 
 @lru_cache(maxsize=512)
 def _legendre(count: int, bits: int) -> tuple[tuple[arb, arb], ...]:
     with working_precision(bits):
-        return tuple(arb.legendre_p_root(count, k, weight=True) for k in reversed(range(count)))
+        right = [arb.legendre_p_root(count, k, weight=True) for k in range((count + 1) // 2)]
+        left = [(-node, weight) for node, weight in right[: count // 2]]
+        return (*left, *reversed(right))
 
 
 def legendre_rule(count: int) -> tuple[tuple[arb, arb], ...]:
@@ -102,26 +103,36 @@ class Panel:
 
 
 def _best_rule(sizes: Sizes, low: arb, high: arb, targets: Sequence[arb]) -> Panel | None:
-    """The fewest nodes that meet the targets on one panel, over the ellipses tried."""
+    """The fewest nodes that meet the targets on one panel, over the ellipses tried from the middle one on."""
     with working_precision(BOUND_BITS):
         centre, half = (low + high) / 2, ((high - low) / 2).upper()
-        best: tuple[int, float, list[arb]] | None = None
-        for parameter in ELLIPSES:
+
+        def attempt(index: int) -> tuple[int, float, list[arb]] | None:
+            parameter = ELLIPSES[index]
             found = ellipse_maximum(sizes, centre, half, parameter)
             if not all(v.is_finite() for v in found):
-                break
+                return None
             count = 2
             for maximum, target in zip(found, targets, strict=True):
                 ratio = gauss_bound(maximum, parameter, 0, half) / target
                 if ratio > 1:
                     count = max(count, math.ceil(float(ratio.log().upper()) / (2 * math.log(parameter))))
-            if best is None or count < best[0]:
-                best = (count, parameter, found)
-            elif count > best[0] + 8:
+            return count, parameter, found
+
+        first = best = attempt(MIDDLE)
+        for index in range(MIDDLE + 1, len(ELLIPSES)):
+            wider = attempt(index) if best else None
+            if wider is None or best is None or wider[0] > best[0]:
                 break
+            best = wider
+        for index in reversed(range(MIDDLE)) if best is first else ():
+            narrower = attempt(index)
+            if narrower is not None and best is not None and narrower[0] > best[0]:
+                break
+            best = narrower or best
         if best is None or best[0] > MAX_NODES:
             return None
-        count = best[0] + (-best[0]) % 3
+        count = best[0] + (-best[0]) % (3 if best[0] < 30 else 6)
         return Panel(low, high, count, tuple(gauss_bound(m, best[1], count, half) for m in best[2]))
 
 
@@ -144,6 +155,10 @@ def partition(sizes: Sizes, low: arb, high: arb, targets: Sequence[arb], crude: 
             if all(bound <= target for bound, target in zip(left_out, targets, strict=True)):
                 done.append(Panel(a, b, 0, tuple(left_out)))
                 continue
+        if len(done) > MAX_PANELS:
+            raise PrecisionError(
+                f"more than {MAX_PANELS} panels", "a function that oscillates less", "reduce the variance"
+            )
         if depth > 60 + 2 * int(ctx.prec):
             raise PrecisionError(
                 f"a singularity near {a.str(6)} on the scale of the standard normal",
@@ -172,15 +187,18 @@ def gaussian_size(z: acb) -> arb:
 
 
 def _line_panels(
-    functions: list[Scaled], growth: Growth, weight: Callable[[acb], arb], target: arb
+    functions: list[Scaled], growth: Growth, weight: Callable[[acb], arb], target: arb, half: bool = False
 ) -> tuple[list[tuple[Panel, tuple[int, ...]]], arb]:
-    """Panels for ``int prod f(x) k(x) gamma(x) dx`` with ``|k| <= weight``; the bound of what is left out."""
+    """Panels for ``int prod f(x) k(x) gamma(x) dx`` with ``|k| <= weight``; the bound of what is left out.
+
+    ``half``: panels of the right half line, the bound of twice what they leave out (an even integrand).
+    """
     with working_precision(BOUND_BITS):
         radius = tails.window(lambda r: tails.tail_bound(growth, r), target / 8)
     cuts = cuts_of(functions)
     radius = clear_radius(cuts, radius)
     found: list[tuple[Panel, tuple[int, ...]]] = []
-    for segment in segments_of(functions, cuts, arb(-radius), arb(radius)):
+    for segment in segments_of(functions, cuts, arb(0 if half else -radius), arb(radius)):
         parts = [f.part(i) for f, i in zip(functions, segment.parts, strict=True)]
         if any(f.is_zero(i) for f, i in zip(functions, segment.parts, strict=True)):
             continue
@@ -198,54 +216,51 @@ def _line_panels(
     with working_precision(BOUND_BITS):
         error = tails.tail_bound(growth, radius) + cut_bound(growth, cuts, radius)
         for panel, _ in found:
-            error += panel.errors[0]
+            error += (2 if half else 1) * panel.errors[0]
         return found, tails.require_finite(error, "the panels")
 
 
-def single_panels(f: Scaled, g: Scaled, goal_bits: int) -> arb:
-    """``E f(Z) g(Z)`` for piecewise analytic functions."""
+def single_panels(f: Scaled, g: Scaled, goal_bits: int, even: bool = False) -> arb:
+    """``E f(Z) g(Z)`` for piecewise analytic functions; ``even`` (the product is): from the right half."""
     target = tails.goal_radius(f, g, goal_bits)
     if target == 0:
         return arb(0)
     with working_precision(max(int(ctx.prec), goal_bits + GUARD_BITS)):
         growth = tails.product(f.growth(), g.growth())
-        found, error = _line_panels([f, g], growth, lambda z: arb(1), target)
+        found, error = _line_panels([f, g], growth, lambda z: arb(1), target, even)
         total = arb(0)
         for panel, (i, j) in found:
             one, other = f.part(i), g.part(j)
             for node, weight in panel.rule():
                 total += weight * real(one(node)) * real(other(node)) * (-node * node / 2).exp()
-        return total / (2 * arb.pi()).sqrt() + arb(0, error)
+        return (2 if even else 1) * total / (2 * arb.pi()).sqrt() + arb(0, error)
 
 
-def hermite_panels(f: Scaled, order: int, goal_bits: int) -> list[arb]:
-    """``a_0, ..., a_order`` for a piecewise analytic function."""
-    with working_precision(BOUND_BITS):
-        scale = tails.magnitude(f)
-        target = (scale * arb(2) ** -goal_bits).mid()
-        growth = tails.product(f.growth(), tails.hermite_growth())
-    if scale == 0:
+def hermite_panels(f: Scaled, order: int, goal_bits: int, parity: str | None = None) -> list[arb]:
+    """``a_0, ..., a_order`` for a piecewise analytic function; with a parity from the right half only."""
+    goal = goal_of(f, goal_bits)
+    if goal.scale == 0:
         return [arb(0)] * (order + 1)
 
     def weight(z: acb) -> arb:
         return mehler_bound(order, up(abs(z.real)), up(abs(z.imag)))
 
     base = max(int(ctx.prec), goal_bits + GUARD_BITS)
+    half = parity is not None
     with working_precision(base):
-        found, error = _line_panels([f], growth, weight, target)
-        radius = max((up(abs(edge)) for panel, _ in found for edge in (panel.low, panel.high)), default=1.0)
-    values = until_precise(
-        lambda: _hermite_sums(f, found, order), target, base, recurrence_bits(order, radius)
-    )
-    return [value + arb(0, error) for value in values]
+        found, error = _line_panels([f], goal.growth, weight, goal.target, half)
+    values = until_precise(lambda: _hermite_sums(f, found, order, goal.target / 4, parity), goal.target, base)
+    return [v if skips(n, parity) else v + arb(0, error) for n, v in enumerate(values)]
 
 
-def _hermite_sums(f: Scaled, found: list[tuple[Panel, tuple[int, ...]]], order: int) -> list[arb]:
+def _hermite_sums(
+    f: Scaled, found: list[tuple[Panel, tuple[int, ...]]], order: int, target: arb, parity: str | None
+) -> list[arb]:
     points, weights = [], []
-    factor = 1 / (2 * arb.pi()).sqrt()
+    factor = (1 if parity is None else 2) / (2 * arb.pi()).sqrt()
     for panel, (index,) in found:
         part = f.part(index)
         for node, weight in panel.rule():
             points.append(node)
             weights.append(factor * weight * real(part(node)) * (-node * node / 2).exp())
-    return hermite_sums(points, weights, weights, order)
+    return hermite_sums(points, weights, order, target, parity)

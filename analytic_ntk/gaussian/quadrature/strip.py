@@ -92,6 +92,8 @@ def _grid(value: float, rounding: Callable[[float], int]) -> float:
 
 def height(f: Scaled, radius: float, cap: float) -> float:
     """``a <= cap`` with ``f(scale x)`` (one part) analytic where ``|Re x| <= radius, |Im x| <= a``."""
+    if not cap > 0:
+        return 0.0
     scale = up(upper(f.scale))
     wide = _grid(radius * scale * (1 + 1e-9), math.ceil)
     found = _height(f.parts[0], wide, _grid(cap * scale, math.ceil))

@@ -24,6 +24,9 @@ from analytic_ntk.gaussian.quadrature.strip import Function, gaussian, height, l
 
 GUARD_BITS = 40
 SHARES = tuple(0.8**k for k in range(28))
+MAX_COUNT = 200_000
+MANY = 4000
+"""Where more nodes than this are expected, the strip is narrow and panels do with fewer."""
 
 
 @dataclass(frozen=True)
@@ -165,11 +168,38 @@ def line_rule(
             if error < target:
                 break
             radius *= 1.06
+        if grid.count > MAX_COUNT:
+            raise PrecisionError(
+                f"{2 * grid.count} nodes", f"at most {2 * MAX_COUNT}", "reduce the variance or the digits"
+            )
         return LineRule(grid, tails.require_finite(error, "the trapezoidal rule"))
 
 
-def single_trapezoid(f: Scaled, g: Scaled, goal_bits: int) -> arb:
-    """``E f(Z) g(Z)`` for ``f``, ``g`` of one analytic part each."""
+def expected_count(factors: list[Scaled], growth: Growth, target: arb, scale: arb, order: int = 0) -> float:
+    """About how many nodes the rule needs, for polynomials up to ``order``; nothing rests on it."""
+    with working_precision(BOUND_BITS):
+        radius = tails.window(lambda r: tails.tail_bound(growth, r), target / 8)
+        top = top_height(factors, radius + 1.0, cap_height(target, scale, arb(1)))
+        digits = float((scale / target).log().upper())
+        return 2 * radius * (digits / top + math.sqrt(order)) / (2 * math.pi)
+
+
+def is_narrow(f: Scaled, g: Scaled, goal_bits: int) -> bool:
+    """Whether :func:`single_trapezoid` is expected to need many nodes."""
+    target = tails.goal_radius(f, g, goal_bits)
+    if target == 0:
+        return False
+    with working_precision(BOUND_BITS):
+        growth = tails.product(f.growth(), g.growth())
+        scale = target * arb(2) ** goal_bits
+    try:
+        return expected_count([f, g], growth, target, scale) > MANY
+    except PrecisionError:
+        return True
+
+
+def single_trapezoid(f: Scaled, g: Scaled, goal_bits: int, even: bool = False) -> arb:
+    """``E f(Z) g(Z)`` for ``f``, ``g`` of one analytic part each; ``even``: their product is."""
     target = tails.goal_radius(f, g, goal_bits)
     if target == 0:
         return arb(0)
@@ -180,9 +210,13 @@ def single_trapezoid(f: Scaled, g: Scaled, goal_bits: int) -> arb:
     )
     with working_precision(max(int(ctx.prec), goal_bits + GUARD_BITS)):
         nodes = rule.grid.nodes()
+        if even:
+            nodes = nodes[rule.grid.count :]
         one = f.values(nodes)
         other = one if same_function(f, g) else g.values(nodes)
         total = arb(0)
         for node, a, b in zip(nodes, one, other, strict=True):
             total += a * b * (-node * node / 2).exp()
+        if even:
+            total = 2 * total - one[0] * other[0]
         return total * arb(rule.grid.step) / (2 * arb.pi()).sqrt() + arb(0, rule.error)
