@@ -26,13 +26,19 @@ from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.gaussian.terms import Terms, terms_of
 from analytic_ntk.gaussian.values import Array, evaluate, real_array
 from analytic_ntk.hermite import (
+    DecayLaw,
+    FloatCoefficients,
     HermiteFormula,
     HermiteRecurrence,
     HermiteTable,
+    InformationExponent,
+    decay_law,
     exact_coefficients,
+    hermite_floats,
     hermite_formula,
     hermite_recurrence,
     hermite_table,
+    information_exponent,
 )
 from analytic_ntk.notation import x
 from analytic_ntk.parser import normalise, parse_expression
@@ -326,12 +332,37 @@ class Activation:
         return terms
 
     def hermite_array(self, order: int, variance: ExactNumber = 1) -> Array:
-        """The coefficients ``a_0 .. a_order`` as float64, each rounded from 18 certified digits.
+        """The coefficients ``a_0 .. a_order`` as float64 (orders up to 10,000); see :meth:`hermite_floats`.
 
         >>> Activation.parse("Max(x, 0)").hermite_array(2).round(4)
         array([0.3989, 0.5   , 0.2821])
         """
-        return self.hermite_table(order, 18, variance).floats()
+        return self.hermite_floats(order, variance).values
+
+    def hermite_floats(self, order: int, variance: ExactNumber = 1) -> FloatCoefficients:
+        """The same with a proved bound of each error, about ``2^-53 |a_n| + 2^-60 sqrt(E phi^2)``."""
+        self.require_numeric()
+        return hermite_floats(self.pieces, order, self._positive_variance(variance), self.parity)
+
+    def hermite_decay(self, variance: ExactNumber = 1) -> DecayLaw:
+        """How fast ``|a_n|`` falls, predicted from the strongest singularity; never a bound.
+
+        >>> print(Activation.parse("Max(x, 0)").hermite_decay().exponent)
+        -5/4
+        """
+        self.require_numeric()
+        return decay_law(self.pieces, self._positive_variance(variance))
+
+    def information_exponent(self, variance: ExactNumber = 1, digits: int = 30) -> InformationExponent:
+        """The first ``n >= 1`` with ``a_n != 0``, certified: the lower ones are proved zero.
+
+        Raises :class:`UndecidedError` where a coefficient is neither proved zero nor told from it.
+
+        >>> print(Activation.parse("abs(x)").information_exponent().order)
+        2
+        """
+        self.require_numeric()
+        return information_exponent(self.pieces, self._positive_variance(variance), self.parity, digits)
 
     def _positive_variance(self, variance: ExactNumber) -> sp.Expr:
         q = constant(variance, "variance")
