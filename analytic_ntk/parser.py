@@ -119,7 +119,13 @@ def _tokens(text: str) -> list[_Token]:
         position = match.end()
 
 
-class _Reader:
+class Reader:
+    """One text being read; a subclass may widen the limits or the names."""
+
+    max_length = MAX_LENGTH
+    max_digits = MAX_DIGITS
+    max_exponent = MAX_EXPONENT
+
     def __init__(self, text: str) -> None:
         self.tokens = _tokens(text)
         self.position = 0
@@ -228,8 +234,8 @@ class _Reader:
         return self.raised(self.number_valued(base, token), exponent, token)
 
     def raised(self, base: sp.Expr, exponent: sp.Expr, token: _Token) -> sp.Expr:
-        if exponent.is_Rational and abs(exponent) > MAX_EXPONENT:
-            self.refuse(token, "a power with a large exponent", f"exponents up to {MAX_EXPONENT}")
+        if exponent.is_Rational and abs(exponent) > self.max_exponent:
+            self.refuse(token, "a power with a large exponent", f"exponents up to {self.max_exponent}")
         if base.is_zero and not exponent.is_positive:
             self.refuse(token, f"0**({exponent})", "a positive exponent over the base 0")
         if base.is_Rational and exponent.is_Rational:
@@ -237,8 +243,8 @@ class _Reader:
             if bits > MAX_MAGNITUDE_BITS:
                 self.refuse(token, "a power too large to write out", f"at most {MAX_MAGNITUDE_BITS} bits")
         value = sp.Pow(base, exponent)
-        if isinstance(value, sp.Pow) and value.exp.is_Rational and abs(value.exp) > MAX_EXPONENT:
-            self.refuse(token, "a power with a large exponent", f"exponents up to {MAX_EXPONENT}")
+        if isinstance(value, sp.Pow) and value.exp.is_Rational and abs(value.exp) > self.max_exponent:
+            self.refuse(token, "a power with a large exponent", f"exponents up to {self.max_exponent}")
         return self.checked(value, token)
 
     def atom(self) -> sp.Basic:
@@ -269,9 +275,9 @@ class _Reader:
 
     def number(self, token: _Token) -> sp.Expr:
         mantissa, _, exponent = token.text.lower().partition("e")
-        too_long = len(mantissa) > MAX_DIGITS or len(exponent) > 4
-        if too_long or (exponent and abs(int(exponent)) > MAX_DIGITS):
-            self.refuse(token, "a number too long", f"at most {MAX_DIGITS} digits", "round it")
+        too_long = len(mantissa) > self.max_digits or len(exponent) > 4
+        if too_long or (exponent and abs(int(exponent)) > self.max_digits):
+            self.refuse(token, "a number too long", f"at most {self.max_digits} digits", "round it")
         return sp.Rational(token.text)
 
     def named(self, token: _Token) -> sp.Basic:
@@ -399,10 +405,11 @@ def _is_moderate(value: sp.Expr) -> bool:
         return bool(size < bound) and bool(size * bound > 1 or ball.contains(0))
 
 
-def parse_expression(text: str) -> sp.Expr:
+def parse_expression(text: str, reader: type[Reader] = Reader) -> sp.Expr:
     """The sympy expression that ``text`` writes down, in ``notation.x`` and real parameters.
 
-    Raises :class:`DomainError` naming the column on anything outside the grammar (see the module).
+    ``reader`` holds the limits and the names; another one serves text that a program wrote. Raises
+    :class:`DomainError` naming the column on anything outside the grammar (see the module).
 
     >>> from analytic_ntk.parser import parse_expression
     >>> parse_expression("0.5*x + relu(x)^2")
@@ -412,12 +419,12 @@ def parse_expression(text: str) -> sp.Expr:
     """
     if not isinstance(text, str):
         raise DomainError(f"{text!r}"[:100], "a string", "pass the formula as text")
-    if len(text) > MAX_LENGTH:
+    if len(text) > reader.max_length:
         raise DomainError(
-            f"{len(text)} characters", f"at most {MAX_LENGTH}", "build the sympy expression instead"
+            f"{len(text)} characters", f"at most {reader.max_length}", "build the sympy expression instead"
         )
     try:
-        return normalise(_Reader(text).whole())
+        return normalise(reader(text).whole())
     except AnalyticNTKError:
         raise
     except (

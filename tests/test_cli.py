@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import io
 import json
 import os
 import signal
@@ -16,10 +15,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+import sympy as sp
 from typer.testing import CliRunner
 
-from analytic_ntk import Enclosure, Network, __version__, activations, cli
+from analytic_ntk import Activation, Enclosure, Network, __version__, activations, cli, tables
 from analytic_ntk.errors import NoClosedFormError, PrecisionError
+from analytic_ntk.hermite import HermiteTable
 
 COMMAND = (sys.executable, "-m", "analytic_ntk.cli")
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "80"}
@@ -90,10 +91,12 @@ def test_report_of_a_sampled_network_that_overflows_is_incomplete() -> None:
 
 
 def test_hermite_formats(tmp_path: Path) -> None:
-    rows = list(csv.reader(io.StringIO(run("hermite", "gelu", "--order", "6", "--format", "csv")[0])))
-    assert [row[0] for row in rows] == ["n", *map(str, range(7)), "sum of squares"]
-    assert {row[3] for row in rows[1:-1]} == {"exact"}
-    data = json.loads(run("hermite", "tanh", "--order", "6", "--json")[0])
+    text = run("hermite", "gelu", "--order", "6", "--format", "csv")[0]
+    rows = list(csv.reader(line for line in text.splitlines() if not line.startswith("#")))
+    assert rows[0] == ["n", "value", "radius", "kind", "expression"]
+    assert [row[0] for row in rows[1:]] == list(map(str, range(7)))
+    assert {row[3] for row in rows[1:]} == {"exact"}
+    (data,) = json.loads(run("hermite", "tanh", "--order", "6", "--json")[0])["tables"]
     assert [row["kind"] for row in data["rows"][:4]] == ["exact", "certified", "exact", "certified"]
     assert data["rows"][1]["value"].startswith("0.60570550960215882558")
     text = run("hermite", "relu", "--order", "50", "--digits", "40")[0]
@@ -106,6 +109,53 @@ def test_hermite_formats(tmp_path: Path) -> None:
         assert [line.rstrip() for line in shown.splitlines()] == path.read_text().splitlines()
 
 
+@pytest.mark.parametrize("ending", ["json", "csv", "parquet"])
+def test_hermite_files_read_back(ending: str, tmp_path: Path) -> None:
+    """Several activations, variances, a range and columns; the ending of the file says which format it is."""
+    path = tmp_path / f"table.{ending}"
+    options = ("--variance", "1", "--variance", "1/2", "--from", "2", "--order", "5", "--digits", "12")
+    columns = ("--columns", "value, share,derivative,envelope")
+    assert run("hermite", "gelu", "Max(x, 0) + x", *options, *columns, "--output", str(path)) == ("", "")
+    found = tables.read(path)
+    assert [(table.label, table.variance) for table in found] == [
+        (label, q) for label in ("gelu", "x + Max(0, x)") for q in (1, sp.Rational(1, 2))
+    ]
+    expected = activations.gelu.hermite_table(5, 20, "1/2").rows[4].value
+    assert found[1].rows[2].n == 4 and expected in found[1].rows[2].value
+    assert found[0].columns == ("value", "share", "derivative", "envelope")
+
+
+def test_hermite_of_the_whole_catalogue(tmp_path: Path) -> None:
+    path = tmp_path / "all.csv"
+    run("hermite", "--all", "--order", "2", "--digits", "6", "--output", str(path))
+    assert [table.activation for table in tables.read(path)] == list(activations.all_activations().values())
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_hermite_of_several_in_80_columns() -> None:
+    text = run("hermite", "relu", "tanh", "--order", "3", "--digits", "8", "--columns", "value,radius,share")[
+        0
+    ]
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "Hermite coefficients of relu" in text and "Hermite coefficients of tanh" in text
+
+
+def test_hermite_table_that_cannot_be_had_among_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    honest = Activation.hermite_table
+
+    def fail(self: Activation, *args: object) -> HermiteTable:
+        if self.name == "tanh":
+            raise PrecisionError("7 digits", "30 digits", reached=7)
+        return honest(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("analytic_ntk.Activation.hermite_table", fail)
+    path = tmp_path / "a.json"
+    assert "not had: tanh" in run("hermite", "relu", "tanh", "--order", "2", "--output", str(path), code=3)[1]
+    assert len(tables.read(path)) == len(tables.read(path).missing) == 1
+
+
 def test_a_kernel_beyond_ball_arithmetic_is_an_incomplete_answer() -> None:
     """exp at depth 3: the variance of the last layer is exp(exp(...)), too large for any exponent."""
     shown, _ = run("kernel", "exp", "--rho", "1/2", "--depth", "3", "--weight-variance", "4", code=3)
@@ -115,6 +165,7 @@ def test_a_kernel_beyond_ball_arithmetic_is_an_incomplete_answer() -> None:
 def test_hermite_variance() -> None:
     one = json.loads(run("hermite", "erf", "--order", "3", "--variance", "4", "--json")[0])
     other = json.loads(run("hermite", "erf(2*x)", "--order", "3", "--json")[0])
+    (one,), (other,) = one["tables"], other["tables"]
     assert one["rows"][1]["value"][:20] == other["rows"][1]["value"][:20]
 
 
@@ -152,6 +203,17 @@ def test_activations() -> None:
         (("kernel", "relu", "--rho", "1", "--bias-variance", "x"), ("bias_variance",)),
         (("kernel", "leaky_relu", "--rho", "1"), ("leaky_relu",)),
         (("hermite", "relu", "--order", "-1"), ("order = -1",)),
+        (("hermite", "relu", "--order", "10001"), ("order = 10001",)),
+        (("hermite", "relu", "--digits", "10001"), ("digits = 10001",)),
+        (("hermite", "relu", "--from", "21"), ("first = 21",)),
+        (("hermite", "relu", "--columns", "value,sqare"), ("sqare", "did you mean square")),
+        (("hermite", "relu", "--columns", "value,value"), ("once",)),
+        (("hermite", "relu", "relu"), ("each activation once",)),
+        (("hermite", "relu", "--variance", "2", "--variance", "4/2"), ("each variance once",)),
+        (("hermite", "relu", "--variance", "0"), ("variance = 0",)),
+        (("hermite", "relu", "--all"), ("--all",)),
+        (("hermite",), ("--all",)),
+        (("hermite", "relu", "--format", "parquet"), ("--output",)),
         (("hermite", "sin(omega*x)",), ("omega",)),
         (("report", "relu", "--draws", "1"), ("draws = 1",)),
         (("report", "relu", "--width", "0"), ("width = 0",)),
@@ -193,10 +255,11 @@ def test_kernel_digits_not_reached_are_said(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_files_that_cannot_be_written(tmp_path: Path) -> None:
     missing = tmp_path / "missing" / "table.csv"
-    for target in (missing, tmp_path):
+    for target in (missing, tmp_path, Path(os.devnull)):
         out, messages = run("hermite", "relu", "--order", "2", "--output", str(target), code=4)
         assert out == ""
         assert str(target) in messages
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unexpected_fault_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,13 +300,13 @@ def test_interrupt_is_clean() -> None:
     assert (process.returncode, out, messages) == (130, "", "error: interrupted\n")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-def test_progress_goes_to_the_terminal_only() -> None:
+def on_a_terminal(*arguments: str) -> tuple[bytes, bytes]:
+    """What a command prints on stdout (a pipe) and on stderr (a terminal)."""
     import pty
 
     terminal, other_end = pty.openpty()
     with subprocess.Popen(
-        [*COMMAND, "report", "tanh", *SMALL],
+        [*COMMAND, *arguments],
         env=ENVIRONMENT | {"TERM": "xterm"}, stdout=subprocess.PIPE, stderr=other_end,
     ) as process:  # fmt: skip
         os.close(other_end)
@@ -255,7 +318,20 @@ def test_progress_goes_to_the_terminal_only() -> None:
         out = process.stdout.read()
     os.close(terminal)
     assert process.returncode == 0
-    assert b"certified values" in shown
+    return out, shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("report", "tanh", *SMALL), b"certified values"),
+        (("hermite", "gelu", "tanh", "--variance", "2"), b"2/2"),
+    ],
+)
+def test_progress_goes_to_the_terminal_only(arguments: Sequence[str], words: bytes) -> None:
+    out, shown = on_a_terminal(*arguments)
+    assert words in shown
     assert b"\x1b" not in out
 
 

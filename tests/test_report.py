@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import io
 import json
@@ -24,7 +23,6 @@ from analytic_ntk.report.curves import curves_of
 from analytic_ntk.report.data import Unavailable, as_json, printed, upper_bound
 from analytic_ntk.report.files import write_text
 from analytic_ntk.report.formulas import MAX_NODES, _recursion, formulas_of, predicted_nodes
-from analytic_ntk.report.hermite_formats import FORMATS
 from analytic_ntk.report.plots import lines
 from analytic_ntk.report.sections import sections
 from analytic_ntk.report.terminal import section_text, show
@@ -195,38 +193,6 @@ def test_json_survives_a_round_trip(report: Report) -> None:
 
 
 # ------------------------------------------------------------------------------------ Hermite tables
-
-
-def witness(n: int) -> mpmath.mpf:
-    """a_n of gelu from the definition, by mpmath."""
-    with mpmath.workdps(25):
-        density = lambda z: mpmath.exp(-z * z / 2) / mpmath.sqrt(2 * mpmath.pi)  # noqa: E731
-        he = lambda z: mpmath.hermite(n, z / mpmath.sqrt(2)) / mpmath.mpf(2) ** (mpmath.mpf(n) / 2)  # noqa: E731
-        integrand = lambda z: z * mpmath.ncdf(z) * he(z) * density(z)  # noqa: E731
-        return mpmath.quad(integrand, [-15, -5, 0, 5, 15]) / mpmath.sqrt(mpmath.factorial(n))
-
-
-def test_every_format_holds_the_same_numbers() -> None:
-    table = activations.gelu.hermite_table(6, 18)
-    expected = [row.value.decimal(18) for row in table.rows]
-    for n, text in enumerate(expected):
-        assert abs(mpmath.mpf(text) - witness(n)) < mpmath.mpf(10) ** -14
-    rows = list(csv.reader(io.StringIO(FORMATS["csv"](table))))
-    assert [row[1] for row in rows[1:-1]] == expected
-    assert rows[-1][0] == "sum of squares"
-    data = json.loads(FORMATS["json"](table))
-    for row, record in zip(table.rows, data["rows"], strict=True):
-        assert row.value in Enclosure(Fraction(record["value"]), Fraction(record["radius"]))
-    markdown = FORMATS["markdown"](table).splitlines()
-    assert [line.split("|")[2].strip() for line in markdown[2:9]] == expected
-    latex = FORMATS["latex"](table).splitlines()
-    assert [line.split("&")[1].strip() for line in latex[2:9]] == expected
-    moment = table.second_moment.decimal(18)
-    last = {name: form(table).rstrip().splitlines()[-1] for name, form in FORMATS.items()}
-    assert moment in last["csv"]
-    assert moment in last["markdown"]
-    assert moment in latex[-2]
-    assert data["second_moment"]["value"].startswith(moment[:17])
 
 
 def test_hermite_at_another_variance_is_that_of_the_scaled_activation() -> None:

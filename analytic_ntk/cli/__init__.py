@@ -1,0 +1,24 @@
+"""The command ``analytic-ntk``.
+
+Exit codes: 0 the answer is complete; 2 the question is wrong (usage, an activation that cannot be read, an
+infinite moment); 3 the answer could not be had in full (digits not reached, no closed form); 4 a file could
+not be written; 130 interrupted; 1 a fault of this program. Answers go to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from analytic_ntk.cli import activations, hermite, kernel, report  # each adds its command to the app
+from analytic_ntk.cli.app import CLOSED_PIPE, INTERRUPTED, app
+
+__all__ = ["CLOSED_PIPE", "INTERRUPTED", "activations", "app", "hermite", "kernel", "main", "report"]
+
+
+def main() -> None:
+    """The entry point."""
+    try:
+        app()
+    except KeyboardInterrupt:  # before or after a command
+        print("error: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
