@@ -1,0 +1,218 @@
+"""What a kernel's power series looks like by parity: the recursion run on shapes instead of numbers.
+
+A kernel ``sum c_k rho^k`` with ``c_k >= 0`` is split into its even and its odd part, and of each part two
+things are kept: an upper bound of its degree (**proved**: only what algebra shows to vanish is left out) and
+the exponent ``nu`` of its leading singular term ``(1 - rho)^nu`` at ``rho = 1`` (**predicted**: leading
+terms are taken not to cancel; none can for the highest order, since all coefficients are non-negative).
+
+With ``phi_e``, ``phi_o`` the even and odd part of ``phi``, the even part of its dual is the dual of
+``phi_e``, the odd part that of ``phi_o``. A jump of the ``s``-th derivative gives ``nu = s + 1/2``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import sympy as sp
+
+from analytic_ntk.activation import Activation
+from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.errors import DomainError
+from analytic_ntk.gaussian.identities import as_polynomial, canonical, nonzero_at, vanishes
+from analytic_ntk.gaussian.pieces import Pieces
+from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
+from analytic_ntk.notation import x
+from analytic_ntk.pair import Expectations, Pair
+
+MAX_JUMP = 12
+"""Derivatives up to this order are searched for jumps."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Even or odd part: ``degree`` is -1 (no part), a bound, or infinite; ``exponent`` infinite if smooth."""
+
+    degree: float
+    exponent: float = math.inf
+
+    @property
+    def absent(self) -> bool:
+        return self.degree < 0
+
+    def __add__(self, other: Part) -> Part:
+        return Part(max(self.degree, other.degree), min(self.exponent, other.exponent))
+
+    def __mul__(self, other: Part) -> Part:
+        if self.absent or other.absent:
+            return NOTHING
+        return Part(self.degree + other.degree, min(self.exponent, other.exponent))
+
+
+NOTHING, CONSTANT = Part(-1), Part(0)
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The shape of a function of ``rho``: its even and its odd part."""
+
+    even: Part
+    odd: Part
+
+    def __add__(self, other: Structure) -> Structure:
+        return Structure(self.even + other.even, self.odd + other.odd)
+
+    def __mul__(self, other: Structure) -> Structure:
+        return Structure(
+            self.even * other.even + self.odd * other.odd, self.even * other.odd + self.odd * other.even
+        )
+
+    def part(self, degree: int) -> Part:
+        """The part that eigenvalues of this degree come from."""
+        return self.odd if degree % 2 else self.even
+
+    def vanishes(self, degree: int) -> bool:
+        """Whether the eigenvalue of this degree is proved to be 0: no power ``>= degree`` of its parity."""
+        return self.part(degree).degree < degree
+
+    @property
+    def whole(self) -> Part:
+        return self.even + self.odd
+
+
+def _inside(outer: Part, inner: Part) -> Part:
+    """``outer(inner(rho))`` at the end where both reach 1."""
+    if outer.degree <= 0 or inner.absent:
+        return Part(min(outer.degree, 0))
+    degree = 0 if inner.degree == 0 else outer.degree * inner.degree
+    if degree == 0:
+        return CONSTANT
+    return Part(degree, min(outer.exponent * min(1.0, inner.exponent), inner.exponent))
+
+
+def compose(outer: Structure, inner: Structure) -> Structure:
+    """The shape of ``outer(inner(rho))``, all power series having non-negative coefficients."""
+    if inner.even.absent:
+        return Structure(_inside(outer.even, inner.odd), _inside(outer.odd, inner.odd))
+    if inner.odd.absent:
+        return Structure(_inside(outer.whole, inner.even), NOTHING)
+    if outer.whole.degree <= 0:
+        return outer
+    both = _inside(outer.whole, inner.whole)
+    return Structure(both, both)
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The number system of shapes. Variances are constants; a weight variance 0 removes its factor."""
+
+    def number(self, value: sp.Expr) -> Structure:
+        return Structure(NOTHING if value.is_zero else CONSTANT, NOTHING)
+
+    def inverse_sqrt(self, value: Structure) -> Structure:
+        return Structure(CONSTANT, NOTHING)
+
+    def gap_after_affine(self, pair: Pair, scale: Structure, shift: Structure, shift_is_zero: bool) -> None:
+        return None
+
+    def gap_after_sum(self, pair: Pair, other: Pair) -> None:
+        return None
+
+    def expectations(self, activation: Activation, pair: Pair) -> Expectations:
+        one = Structure(CONSTANT, NOTHING)
+        value = compose(shape_of(activation.pieces), pair.q12)
+        slope = compose(shape_of(activation.derivative), pair.q12)
+        return Expectations(one, one, value, slope)
+
+
+def kernel_structure(layers: tuple[Layer, ...], kernel: str) -> Structure:
+    """The shape of a network's kernel for inputs with ``<x, x>/d = 1``.
+
+    Raises :class:`DomainError` for layers whose kernels are not known to have non-negative coefficients.
+    """
+    require_known(layers)
+    one = Structure(CONSTANT, NOTHING)
+    pair = Pair(one, one, Structure(NOTHING, Part(1)), Structure(NOTHING, NOTHING))
+    for layer in layers:
+        pair = layer.push(pair, Shapes())
+    found = pair.q12 if kernel == "nngp" else pair.ntk
+    assert isinstance(found, Structure)
+    return found
+
+
+def require_known(layers: tuple[Layer, ...]) -> None:
+    for layer in layers:
+        if isinstance(layer, Residual):
+            require_known(layer.branch)
+        elif not isinstance(layer, (Dense, Nonlinearity, LayerNorm)):
+            raise DomainError(
+                f"the layer {type(layer).__name__}",
+                "Dense, Nonlinearity, LayerNorm or Residual (non-negative power series are proved for these)",
+                "use spectrum.zonal with a bound of your own",
+            )
+
+
+# ------------------------------------------------------------------------------------ the activation
+
+
+@lru_cache(maxsize=256)
+def shape_of(pieces: Pieces) -> Structure:
+    """Degrees and singular exponents of the dual of a function, by parity.
+
+    >>> from analytic_ntk.notation import x
+    >>> shape_of(Pieces.of(sp.Max(x, 0)))
+    Structure(even=Part(degree=inf, exponent=1.5), odd=Part(degree=1, exponent=inf))
+    """
+    points, right, left = _folded(pieces)
+    even = [sp.expand(a + b) for a, b in zip(right, left, strict=True)]
+    odd = [sp.expand(a - b) for a, b in zip(right, left, strict=True)]
+    cuts = [*points, sp.S.Zero] if any(p.is_zero for p in pieces.breakpoints) else points
+    return Structure(_part(cuts, even, 0), _part(cuts, odd, 1))
+
+
+def _folded(pieces: Pieces) -> tuple[list[sp.Expr], list[sp.Expr], list[sp.Expr]]:
+    """Breakpoints on ``x > 0`` and, between them, the expressions of ``f(x)`` and of ``f(-x)``."""
+    sizes: list[sp.Expr] = []
+    for point in pieces.breakpoints:
+        size = abs(point)
+        if not size.is_zero and not any(vanishes(size - known) for known in sizes):
+            sizes.append(size)
+    sizes.sort(key=lambda value: sp.N(value, 60))
+    right, left = [], []
+    for low, high in pairwise((sp.S.Zero, *sizes, sp.oo)):
+        middle = low + 1 if high is sp.oo else (low + high) / 2
+        right.append(pieces.part_at(middle))
+        left.append(pieces.part_at(-middle).subs(x, -x))
+    return sizes, right, left
+
+
+def _part(points: list[sp.Expr], parts: list[sp.Expr], parity: int) -> Part:
+    """The even (0) or odd (1) function given on ``x > 0``; a breakpoint 0 stands last."""
+    order = _jump_order(points, parts, parity)
+    if order is not None:
+        return Part(math.inf, order + 0.5)
+    if any(not vanishes(after - before) for before, after in pairwise(parts)):
+        return Part(math.inf)
+    if vanishes(parts[0]):
+        return NOTHING
+    poly = as_polynomial(canonical(parts[0]))
+    if poly is None:
+        return Part(math.inf)
+    powers = [k for (k,), c in poly.terms() if not vanishes(c)]
+    return Part(max(powers, default=-1)) if all(k % 2 == parity for k in powers) else Part(math.inf)
+
+
+def _jump_order(points: list[sp.Expr], parts: list[sp.Expr], parity: int) -> int | None:
+    """The lowest derivative shown to jump: across a breakpoint, or at 0, where the function is mirrored."""
+    steps = [after - before for before, after in pairwise(parts)]
+    if len(points) > len(steps):  # a breakpoint at 0
+        steps.append(parts[0])
+    for order in range(MAX_JUMP + 1 if points else 0):
+        with working_precision(160):
+            for step, point in zip(steps, points, strict=True):
+                if (not point.is_zero or order % 2 != parity) and nonzero_at(step, point):
+                    return order
+        steps = [sp.diff(step, x) for step in steps]
+    return None
