@@ -153,16 +153,9 @@ class Network:
             if value.free_symbols:
                 raise DomainError(f"{name} = {value}", "a number", "use Network.formula for symbols")
         _require_semidefinite(a, b, c)
-        ball = Ball()
-        det = sp.expand(a * b - c * c)
-        collinear = bool(det.is_zero or sp.simplify(det) == 0)
 
         def compute() -> tuple[tuple[arb, ...], arb]:
-            first = ball.number(a)
-            second = first if a == b else ball.number(b)
-            cross = first if a == b == c else ball.number(c)
-            gap = arb(0) if collinear else (first * second).sqrt() - abs(cross)
-            result = self.push(Pair(first, second, cross, arb(0), gap), ball)
+            result = self.push(ball_pair(a, c, b), Ball())
             return (result.q12, result.ntk), (result.q11 * result.q22).sqrt()
 
         nngp, ntk = certify(compute, digits, "the kernels")
@@ -186,10 +179,22 @@ class Network:
         """Float64 kernel matrices, ``(n, d), (m, d) -> (n, m)``; see :func:`analytic_ntk.gram.gram`."""
         return _gram.gram(self.push, self.activations, X, Y, kernel)
 
-    def series(self, order: int) -> KernelSeries:
-        """Power series of NNGP and NTK in ``rho`` for inputs with ``<x, x>/d = 1``; see
+    def series(self, order: int, digits: int = 30, variance: ExactNumber = 1) -> KernelSeries:
+        """Power series of NNGP and NTK in ``rho`` for inputs with ``<x, x>/d = variance``; see
         :func:`analytic_ntk.series.network_series`."""
-        return network_series(self.layers, order)
+        return network_series(self.layers, order, digits, variance)
+
+
+def ball_pair(a: sp.Expr, c: sp.Expr, b: sp.Expr) -> Pair:
+    """The inputs' covariance ``[[a, c], [c, b]]`` (exact numbers) in balls at the working precision."""
+    ball = Ball()
+    det = sp.expand(a * b - c * c)
+    collinear = bool(det.is_zero or sp.simplify(det) == 0)
+    first = ball.number(a)
+    second = first if a == b else ball.number(b)
+    cross = first if a == b == c else ball.number(c)
+    gap = arb(0) if collinear else (first * second).sqrt() - abs(cross)
+    return Pair(first, second, cross, arb(0), gap)
 
 
 def _neat(expression: sp.Expr) -> sp.Expr:

@@ -17,7 +17,17 @@ from analytic_ntk import Activation, Dense, Network, Nonlinearity, Residual, act
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.layers import LayerNorm
-from analytic_ntk.positivity import Decision, Domain, Positivity, decide, decide_gram, nullspace, profile
+from analytic_ntk.positivity import (
+    Decision,
+    Domain,
+    Positivity,
+    decide,
+    decide_gram,
+    eigenvalue,
+    min_eigenvalue,
+    nullspace,
+    profile,
+)
 
 Null = tuple[tuple[Fraction, ...], ...]
 HALF = [[1, 0], [0, 1], [1, 1]]
@@ -286,6 +296,66 @@ def test_saboteur_a_forgotten_equation_is_refuted(monkeypatch: pytest.MonkeyPatc
     found = decide_gram(network, ANTIPODAL)
     assert found.nullity == 3
     assert not _agrees(network, ANTIPODAL, "ntk", found.null_vectors)
+
+
+# --------------------------------------------------------------------------------- least eigenvalues
+
+
+def test_hard_positive_case() -> None:
+    """sin, one hidden layer, unit bias, 0, .1, .., .9: float64 finds a negative eigenvalue. The digits are
+    those of 60-digit interval arithmetic, computed once outside this package."""
+    network = Network.mlp(activations.sin, 1, 1, 1)
+    line = [[f"{k}/10"] for k in range(10)]
+    for kernel, known in (("ntk", "4.07712580659e-17"), ("nngp", "3.6513056648e-18")):
+        found = min_eigenvalue(network, line, kernel, 10)
+        assert found.digits >= 10 and found.lower > 0
+        assert abs(found.midpoint - Fraction(known)) < Fraction(known) / 10**10
+
+
+@pytest.mark.parametrize("text", ["relu", "gelu", "exp", "tanh"])
+def test_min_eigenvalue_eq_numpy(text: str) -> None:
+    network = Network.mlp(activations.resolve(text), 2, 1, 0)
+    points = np.random.default_rng(3).normal(size=(9, 3))
+    for kernel in ("ntk", "nngp"):
+        found = min_eigenvalue(network, points, kernel)
+        gram = network.gram(points, kernel=kernel)
+        assert abs(float(found) - np.linalg.eigvalsh(gram)[0]) < 1e-12 * np.trace(gram)
+
+
+def test_min_eigenvalue_of_a_singular_matrix_is_exactly_zero() -> None:
+    found = min_eigenvalue(Network.mlp(activations.relu, 1, 2, 0), ANTIPODAL)
+    assert (found.midpoint, found.radius) == (0, 0)
+
+
+def test_min_eigenvalue_with_multiplicity() -> None:
+    """The identity-like Gram matrix of orthonormal inputs has one eigenvalue many times over."""
+    found = min_eigenvalue(Network.mlp(activations.relu, 1, 2, 1), np.eye(6))
+    gram = Network.mlp(activations.relu, 1, 2, 1).gram(np.eye(6))
+    assert abs(float(found) - np.linalg.eigvalsh(gram)[0]) < 1e-13
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 6), st.integers(0, 10**6))
+def test_least_eigenvalue_of_random_matrices(size: int, seed: int) -> None:
+    """Against numpy on integer matrices ``A A^T``; a ball moved by its own width must be caught."""
+    entries = np.random.default_rng(seed).integers(-5, 6, size=(size, size + 2))
+    gram = entries @ entries.T
+    with working_precision(200):
+        ball = eigenvalue.least_eigenvalue(arb_mat(gram.tolist()))
+        if not ball.is_finite():
+            assert np.linalg.matrix_rank(gram) < size
+            return
+        assert abs(float(ball) - np.linalg.eigvalsh(gram.astype(float))[0]) < 1e-10 * np.trace(gram)
+        characteristic = [int(c) for c in sp.Matrix(gram.tolist()).charpoly().all_coeffs()]
+        assert _value(characteristic, ball).contains(0)
+        assert not _value(characteristic, ball * (1 + arb(10) ** -20)).contains(0)
+
+
+def _value(coefficients: list[int], point: arb) -> arb:
+    value = arb(0)
+    for c in coefficients:
+        value = value * point + c
+    return value
 
 
 # --------------------------------------------------------------------------------- domains

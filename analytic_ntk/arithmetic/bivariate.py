@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from flint import acb, arb, ctx
 
-from analytic_ntk.errors import PrecisionError
+from analytic_ntk.errors import NoClosedFormError, PrecisionError
 
 Ball: TypeAlias = arb | acb
 
@@ -87,8 +87,13 @@ def phi2_cdf(h: Ball, k: Ball, r: arb) -> Ball:
     """``Phi2(h, k, r)``, an enclosure for real or complex ``h``, ``k`` and real ``|r| <= 1``.
 
     Real arguments use Owen's T where ``|r|`` is large (uniform as ``r -> +-1``); complex ones Plackett's
-    integral. Raises :class:`PrecisionError` if the result is not finite.
+    integral. Raises :class:`PrecisionError` if the result is not finite, :class:`NoClosedFormError` for a
+    complex correlation (``Phi(x) cos(x^2)``), where a branch would have to be chosen.
     """
+    if isinstance(r, acb):
+        if r.imag != 0:
+            raise NoClosedFormError(f"Phi2 at the correlation {r.str(5)}", "a real correlation")
+        r = r.real
     zero_h = h == 0
     zero_k = k == 0
     if zero_h and zero_k:

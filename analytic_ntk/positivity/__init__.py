@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analytic_ntk.positivity.decide import GramDecision, Positivity, Step, decide_gram
 from analytic_ntk.positivity.domain import Decision, Domain, decide
+from analytic_ntk.positivity.eigenvalue import min_eigenvalue
 from analytic_ntk.positivity.profile import Profile, profile
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "Step",
     "decide",
     "decide_gram",
+    "min_eigenvalue",
     "profile",
 ]
