@@ -21,7 +21,19 @@ _WHERE = {
     "LayerNorm": "analytic_ntk.layers",
     "exactly": "analytic_ntk.exact",
 }
-_MODULES = ("activations", "errors", "layers")
+_MODULES = (
+    "activations",
+    "bounds",
+    "errors",
+    "hermite",
+    "inverse",
+    "layers",
+    "learning_curve",
+    "meanfield",
+    "positivity",
+    "spectrum",
+    "tables",
+)
 
 __all__ = ["__version__", *_MODULES, *_WHERE]
 

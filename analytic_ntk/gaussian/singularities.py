@@ -212,7 +212,7 @@ def nearest_singularity(pieces: Pieces) -> sp.Expr | None:
     """
     distances: list[sp.Expr] = []
     for part, low, high in _intervals(pieces):
-        for place in _singular_places(part):
+        for place in places_of_singularities(part):
             if place is None:
                 return None
             distances.append(_distance(place, low, high))
@@ -230,7 +230,7 @@ def _less(one: sp.Expr, other: sp.Expr) -> bool:
         return bool(exact_ball(one - other) < 0)
 
 
-def _singular_places(part: sp.Expr) -> Iterator[sp.Expr | None]:
+def places_of_singularities(part: sp.Expr) -> Iterator[sp.Expr | None]:
     """Places in the closed upper half-plane, at least the nearest ones; ``None`` when unknown."""
     for node in sp.preorder_traversal(part):
         if not node.has(x) or isinstance(node, (sp.Add, sp.Mul, sp.Symbol, *_ENTIRE)):

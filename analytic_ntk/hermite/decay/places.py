@@ -16,7 +16,7 @@ from flint import acb, acb_poly, arb
 from analytic_ntk.arithmetic import functions as fn
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
-from analytic_ntk.gaussian.singularities import _singular_places
+from analytic_ntk.gaussian.singularities import places_of_singularities
 from analytic_ntk.notation import x
 
 _BITS = 420
@@ -44,7 +44,7 @@ def singular_places(part: sp.Expr) -> list[sp.Expr | None]:
         return sp.exp(node.args[0])
 
     rest = part.replace(_is_curved, entire)
-    found = list(_singular_places(rest))
+    found = list(places_of_singularities(rest))
     for node in dict.fromkeys(curved):
         found += _preimages(node)
     return found

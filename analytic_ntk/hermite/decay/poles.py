@@ -34,7 +34,7 @@ def law(part: sp.Expr, places: list[sp.Expr | None], q: sp.Expr, odd: bool) -> P
         return ParityLaw.unknown(odd, "growth off the real line that the rules do not bound")
     nearest = _nearest([place for place in places if place is not None])
     height = nearest[0].as_real_imag()[1]
-    rate = sp.simplify(height / sp.sqrt(q)) if is_located(height) else sp.Float(height / sp.sqrt(q), 30)
+    rate = sp.simplify(height / sp.sqrt(q)) if is_located(height) else sp.N(height / sp.sqrt(q), 30)
     shapes = []
     for place in nearest:
         try:
