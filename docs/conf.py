@@ -18,7 +18,8 @@ html_title = "analytic_ntk"
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_type_aliases = {name: name for name in ("ArrayLike", "Signs")}
+autodoc_default_options = {"members": True, "exclude-members": "eval, fdiff"}  # sympy's own protocol
 autodoc_preserve_defaults = True
 
 

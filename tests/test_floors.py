@@ -32,6 +32,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "gaussian.terms gaussian.growth",
         "gaussian.envelope gaussian.moments",
         "gaussian.singularities gaussian.hermite gaussian.closed_form gaussian.identities gaussian.values",
+        "gaussian.halves",
     )),
     ("gaussian.quadrature: the definition, with a proved error", (
         "gaussian.quadrature.scaled",

@@ -19,6 +19,7 @@ from analytic_ntk.certify import certify
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError, PrecisionError
 from analytic_ntk.gaussian import quadrature
+from analytic_ntk.gaussian.halves import halves
 from analytic_ntk.gaussian.hermite import hermite_exact, hermite_numbers
 from analytic_ntk.gaussian.moments import second_moment
 from analytic_ntk.gaussian.operations import BALLS
@@ -105,18 +106,27 @@ def hermite_table(
         digits,
         "the Hermite coefficients",
     )
+    zeros = _proved_zeros(pieces, values, parity)
+    values = [arb(0) if n in zeros else value for n, value in enumerate(values)]
     with working_precision(bits):
         total = Enclosure.of(sum((v * v for v in values), arb(0)))
     exact = exact_coefficients(pieces, min(order, TABLE_EXACT), variance)
     rows = tuple(
-        HermiteRow(
-            n,
-            Enclosure.of(value),
-            exact[n] if n < len(exact) else sp.S.Zero if _vanishes(n, parity) else None,
-        )
+        HermiteRow(n, Enclosure.of(value), exact[n] if n < len(exact) else sp.S.Zero if n in zeros else None)
         for n, value in enumerate(values)
     )
     return HermiteTable(rows, variance, digits, total, second)
+
+
+def _proved_zeros(pieces: Pieces, values: list[arb], parity: str | None) -> set[int]:
+    """The orders at which a coefficient is 0: beyond the degree of the even or odd half, if that is a
+    polynomial (``-1`` for a half that vanishes)."""
+    zeros = {n for n in range(len(values)) if _vanishes(n, parity)}
+    doubtful = {n for n, value in enumerate(values) if value.contains(0)} - zeros
+    if not doubtful or pieces.free_symbols:
+        return zeros
+    degrees = [half.degree for half in halves(pieces)]
+    return zeros | {n for n in doubtful if (top := degrees[n % 2]) is not None and n > top}
 
 
 def exact_coefficients(pieces: Pieces, order: int, variance: sp.Expr) -> Sequence[sp.Expr]:

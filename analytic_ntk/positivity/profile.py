@@ -19,11 +19,10 @@ import sympy as sp
 from analytic_ntk.activation import Activation
 from analytic_ntk.errors import UndecidedError
 from analytic_ntk.gaussian import envelope
-from analytic_ntk.gaussian.identities import as_polynomial, canonical, is_not_smooth, vanishes
+from analytic_ntk.gaussian.halves import Half, Powers, halves
+from analytic_ntk.gaussian.identities import is_not_smooth, vanishes
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.notation import x
-
-Powers = dict[int, sp.Expr]
 
 
 @dataclass(frozen=True)
@@ -95,62 +94,32 @@ def profile(activation: Activation) -> Profile:
     ('s(t) - s(-t) = t for t > 0', 's(t) + s(-t) is not a polynomial on t > 0')
     """
     activation.require_numeric()
-    right, left = _half(activation.pieces), _half(_mirrored(activation.pieces))
-    points = _union(right.breakpoints, left.breakpoints)
-    pairs = [(right.part_at(p), left.part_at(p)) for p in (sp.S.Zero, *points)]
-    even, odd = (Pieces(points, tuple((r + sign * m) / 2 for r, m in pairs)) for sign in (1, -1))
+    even, odd = halves(activation.pieces)
     return Profile(
         _powers(even, activation),
         _powers(odd, activation),
-        sp.simplify(even.parts[0].subs(x, 0)),
+        sp.simplify(even.pieces.parts[0].subs(x, 0)),
         activation.is_continuous,
         all(vanishes(part) for part in activation.derivative.parts),
     )
 
 
-def _mirrored(pieces: Pieces) -> Pieces:
-    return Pieces(
-        tuple(-p for p in reversed(pieces.breakpoints)),
-        tuple(part.subs(x, -x) for part in reversed(pieces.parts)),
-    )
-
-
-def _half(pieces: Pieces) -> Pieces:
-    """The pieces on ``t > 0``; the first one holds from 0."""
-    points = tuple(p for p in pieces.breakpoints if p.is_positive)
-    return Pieces(points, pieces.parts[len(pieces.parts) - len(points) - 1 :])
-
-
-def _union(one: tuple[sp.Expr, ...], other: tuple[sp.Expr, ...]) -> tuple[sp.Expr, ...]:
-    points = list(one)
-    for point in other:
-        if not any(vanishes(point - known) for known in points):
-            points.append(point)
-    return tuple(sorted(points, key=lambda p: sp.N(p, 60)))
-
-
-def _powers(half: Pieces, activation: Activation) -> Powers | None:
+def _powers(half: Half, activation: Activation) -> Powers | None:
     """The coefficients of a polynomial on ``t > 0``, or ``None`` for a part proved wild."""
-    parts = [half.parts[0]]
-    for point, (before, after) in zip(half.breakpoints, pairwise(half.parts), strict=True):
-        if vanishes(after - before):
-            continue
-        if is_not_smooth(Pieces((point,), (before, after))):
-            return None
-        raise UndecidedError(
-            f"whether {activation} is analytic at {point}",
-            "a decision",
-            "simplify the pieces of the activation",
-        )
-    (part,) = parts
-    for form in (part, canonical(part), sp.simplify(canonical(part))):
-        polynomial = as_polynomial(form)
-        if polynomial is not None:
-            return {k: c for (k,), c in polynomial.terms() if not vanishes(c)}
-    if envelope.is_not_polynomial(part, sides=(1,)):
+    pieces = half.pieces
+    for point, (before, after) in zip(pieces.breakpoints, pairwise(pieces.parts), strict=True):
+        if not is_not_smooth(Pieces((point,), (before, after))):
+            raise UndecidedError(
+                f"whether {activation} is analytic at {point}", "a decision", "simplify its pieces"
+            )
+    if len(pieces.parts) > 1:
+        return None
+    if half.powers is not None:
+        return half.powers
+    if envelope.is_not_polynomial(pieces.parts[0], sides=(1,)):
         return None
     raise UndecidedError(
-        f"whether {part} is a polynomial on t > 0 (a part of {activation})",
+        f"whether {pieces.parts[0]} is a polynomial on t > 0 (a part of {activation})",
         "a decision",
-        "write it in simpler form",
+        "write the activation in simpler form",
     )

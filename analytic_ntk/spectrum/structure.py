@@ -21,7 +21,8 @@ import sympy as sp
 from analytic_ntk.activation import Activation
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import DomainError
-from analytic_ntk.gaussian.identities import as_polynomial, canonical, nonzero_at, vanishes
+from analytic_ntk.gaussian.halves import Half, halves
+from analytic_ntk.gaussian.identities import nonzero_at
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
 from analytic_ntk.notation import x
@@ -165,51 +166,25 @@ def shape_of(pieces: Pieces) -> Structure:
     >>> shape_of(Pieces.of(sp.Max(x, 0)))
     Structure(even=Part(degree=inf, exponent=1.5), odd=Part(degree=1, exponent=inf))
     """
-    points, right, left = _folded(pieces)
-    even = [sp.expand(a + b) for a, b in zip(right, left, strict=True)]
-    odd = [sp.expand(a - b) for a, b in zip(right, left, strict=True)]
-    cuts = [*points, sp.S.Zero] if any(p.is_zero for p in pieces.breakpoints) else points
-    return Structure(_part(cuts, even, 0), _part(cuts, odd, 1))
+    even, odd = halves(pieces)
+    return Structure(_part(even), _part(odd))
 
 
-def _folded(pieces: Pieces) -> tuple[list[sp.Expr], list[sp.Expr], list[sp.Expr]]:
-    """Breakpoints on ``x > 0`` and, between them, the expressions of ``f(x)`` and of ``f(-x)``."""
-    sizes: list[sp.Expr] = []
-    for point in pieces.breakpoints:
-        size = abs(point)
-        if not size.is_zero and not any(vanishes(size - known) for known in sizes):
-            sizes.append(size)
-    sizes.sort(key=lambda value: sp.N(value, 60))
-    right, left = [], []
-    for low, high in pairwise((sp.S.Zero, *sizes, sp.oo)):
-        middle = low + 1 if high is sp.oo else (low + high) / 2
-        right.append(pieces.part_at(middle))
-        left.append(pieces.part_at(-middle).subs(x, -x))
-    return sizes, right, left
-
-
-def _part(points: list[sp.Expr], parts: list[sp.Expr], parity: int) -> Part:
-    """The even (0) or odd (1) function given on ``x > 0``; a breakpoint 0 stands last."""
-    order = _jump_order(points, parts, parity)
+def _part(half: Half) -> Part:
+    order = _jump_order(half)
     if order is not None:
         return Part(math.inf, order + 0.5)
-    if any(not vanishes(after - before) for before, after in pairwise(parts)):
-        return Part(math.inf)
-    if vanishes(parts[0]):
-        return NOTHING
-    poly = as_polynomial(canonical(parts[0]))
-    if poly is None:
-        return Part(math.inf)
-    powers = [k for (k,), c in poly.terms() if not vanishes(c)]
-    return Part(max(powers, default=-1)) if all(k % 2 == parity for k in powers) else Part(math.inf)
+    return Part(math.inf if half.degree is None else half.degree)
 
 
-def _jump_order(points: list[sp.Expr], parts: list[sp.Expr], parity: int) -> int | None:
+def _jump_order(half: Half) -> int | None:
     """The lowest derivative shown to jump: across a breakpoint, or at 0, where the function is mirrored."""
-    steps = [after - before for before, after in pairwise(parts)]
-    if len(points) > len(steps):  # a breakpoint at 0
-        steps.append(parts[0])
-    for order in range(MAX_JUMP + 1 if points else 0):
+    if half.expression is not None:
+        return None
+    parts, parity = half.pieces.parts, int(half.odd)
+    points = [*half.pieces.breakpoints, sp.S.Zero]
+    steps = [*(after - before for before, after in pairwise(parts)), parts[0]]
+    for order in range(MAX_JUMP + 1):
         with working_precision(160):
             for step, point in zip(steps, points, strict=True):
                 if (not point.is_zero or order % 2 != parity) and nonzero_at(step, point):

@@ -11,14 +11,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 import sympy as sp
 
 from analytic_ntk.activation import Activation
-from analytic_ntk.gaussian.identities import as_polynomial, canonical, vanishes
+from analytic_ntk.gaussian.halves import halves
 from analytic_ntk.gaussian.pieces import Pieces
-from analytic_ntk.notation import x
 from analytic_ntk.pair import Expectations, Pair
 
 _FEW = 32
@@ -111,24 +109,5 @@ def support_of(pieces: Pieces) -> Support:
     >>> support_of(Pieces.of(sp.Max(x, 0))), support_of(Pieces.of(sp.tanh(x)))
     (Support(even=inf, odd=1), Support(even=-1, odd=inf))
     """
-    return Support(_degree(pieces, 1), _degree(pieces, -1))
-
-
-def _degree(pieces: Pieces, sign: int) -> float:
-    """The degree of ``f(x) + sign f(-x)`` if it is a polynomial (-1: zero), else infinite.
-
-    It is one if on ``x > 0`` it is a polynomial of the same parity (``x`` there may come from ``|x|``).
-    """
-    points = sorted({abs(b) for b in pieces.breakpoints} | {sp.S.Zero})
-    probes = [(low + high) / 2 for low, high in pairwise(points)] + [points[-1] + 1]
-    parts = [pieces.part_at(p) + sign * pieces.part_at(-p).subs(x, -x) for p in probes]
-    first = parts[0]
-    if not all(vanishes(part - first) for part in parts[1:]):
-        return math.inf
-    if vanishes(first):
-        return -1
-    poly = as_polynomial(canonical(first))
-    if poly is None:
-        return math.inf
-    powers = [k for (k,), c in poly.terms() if not vanishes(c)]
-    return math.inf if any((-1) ** k != sign for k in powers) else max(powers, default=-1)
+    degrees = (half.degree for half in halves(pieces))
+    return Support(*(math.inf if degree is None else degree for degree in degrees))

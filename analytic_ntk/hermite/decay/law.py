@@ -15,9 +15,10 @@ import sympy as sp
 from analytic_ntk import exact
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.gaussian import envelope
+from analytic_ntk.gaussian.halves import halves
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.hermite.decay import entire, jumps, poles
-from analytic_ntk.hermite.decay.parity import half, polynomial_degree
+from analytic_ntk.hermite.decay.parity import polynomial_degree
 from analytic_ntk.hermite.decay.parity_law import MAX_LOG, ParityLaw
 from analytic_ntk.hermite.decay.places import singular_places
 
@@ -168,7 +169,7 @@ def _variance(pieces: Pieces, variance: exact.ExactNumber) -> sp.Expr:
 
 def _of_parity(pieces: Pieces, q: sp.Expr, odd: bool) -> ParityLaw:
     try:
-        part = half(pieces, odd).expression
+        part = halves(pieces)[odd].expression
         if part is None:
             return jumps.law(pieces, q, odd)
         degree = polynomial_degree(part)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sympy as sp
 from flint import acb
 
@@ -12,7 +10,6 @@ from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import UndecidedError
 from analytic_ntk.gaussian.identities import as_polynomial, canonical, vanishes
 from analytic_ntk.gaussian.pieces import Pieces
-from analytic_ntk.notation import x
 
 BITS = 256
 
@@ -67,55 +64,6 @@ def places(pieces: Pieces) -> tuple[sp.Expr, ...]:
             found.append(distance)
     with working_precision(BITS):
         return tuple(sorted(found, key=lambda distance: number(distance).real.mid()))
-
-
-@dataclass(frozen=True)
-class Half:
-    """``(f(x) + sign f(-x))/2`` for ``x > 0``: ``parts`` between consecutive ``points >= 0``."""
-
-    odd: bool
-    points: tuple[sp.Expr, ...]
-    parts: tuple[sp.Expr, ...]
-
-    @property
-    def expression(self) -> sp.Expr | None:
-        """The one expression that holds on the whole line, if that is shown."""
-        first = self.parts[0]
-        if not vanishes(first - self.sign * first.subs(x, -x)):
-            return None
-        return first if all(vanishes(other - first) for other in self.parts[1:]) else None
-
-    @property
-    def sign(self) -> int:
-        return -1 if self.odd else 1
-
-
-def half(pieces: Pieces, odd: bool) -> Half:
-    """The even or odd half of a function cut in pieces.
-
-    >>> even, odd = (half(Pieces.of(sp.Max(x, 0)), flag) for flag in (False, True))
-    >>> even.expression, odd.expression
-    (None, x/2)
-    """
-    inner = tuple(point for point in places(pieces) if not same_place(point, sp.S.Zero))
-    ends = [sp.S.Zero, *inner]
-    probes = [(a + b) / 2 for a, b in zip(ends, inner, strict=False)] + [ends[-1] + 1]
-    sign = -1 if odd else 1
-    parts = []
-    for probe in probes:
-        right, left = pieces.parts[_index(pieces, probe)], pieces.parts[_index(pieces, -probe)]
-        parts.append(_tidy((right + sign * left.subs(x, -x)) / 2))
-    return Half(odd, inner, tuple(parts))
-
-
-def _index(pieces: Pieces, probe: sp.Expr) -> int:
-    return sum(1 for point in pieces.breakpoints if below(point, probe))
-
-
-def _tidy(expr: sp.Expr) -> sp.Expr:
-    """Expanded sums, so that what cancels is gone; ``sigmoid(-x)`` and the like stay as they are."""
-    expanded: sp.Expr = sp.expand(expr, power_exp=False, power_base=False, log=False)
-    return expanded
 
 
 def polynomial_degree(expr: sp.Expr) -> int | None:
