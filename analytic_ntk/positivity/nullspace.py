@@ -92,7 +92,7 @@ def push(layer: Layer, features: Features) -> Features:
         case Dense():
             return _dense(layer, features)
         case Nonlinearity():
-            return _nonlinearity(profile(layer.activation), features)
+            return after_activation(profile(layer.activation), features)
         case Residual():
             other = features
             for inner in layer.branch:
@@ -134,7 +134,8 @@ def _constant(features: Features, nonzero: bool) -> Features:
     )
 
 
-def _nonlinearity(s: Profile, features: Features) -> Features:
+def after_activation(s: Profile, features: Features) -> Features:
+    """The vectors ``s(z_i . w)`` as functions of ``w``."""
     if s.constant:
         return _constant(features, bool(s.polynomial))
     if s.polynomial is not None:
