@@ -60,7 +60,15 @@ def law(pieces: Pieces, q: sp.Expr, odd: bool) -> ParityLaw:
             weight = number(size) * number(q).sqrt() ** order * number(sp.I) ** (order + 1) / number(sp.pi)
             slope = complex(0, -float(z.mid()))
             waves.append(Wave(complex_log(weight), complex(0, -math.pi / 2), Fraction(order + 1), 0, slope))
-    where = ", ".join(f"{size} at |x| = {place}" if place != 0 else f"{size} at 0" for place, size in found)
+    where = ", ".join(
+        f"{_short(size)} at |x| = {_short(place)}" if place != 0 else f"{_short(size)} at 0"
+        for place, size in found
+    )
     what = ("f", "f'", "f''")[order] if order < 3 else f"f^({order})"
     exponent = -sp.Rational(2 * order + 3, 4)
     return ParityLaw(odd, "algebraic", f"the jump of {what}, {where}", exponent, waves=tuple(waves))
+
+
+def _short(value: sp.Expr) -> str:
+    """The number, or six digits of one that is long to write."""
+    return str(value) if len(str(value)) <= 30 else f"about {sp.N(value, 6)}"
