@@ -47,11 +47,16 @@ class PolynomialDependency:
 
 @dataclass(frozen=True)
 class Independence:
-    """``[s(vectors[i] . directions[j])]`` has this determinant (exact, or an enclosure without 0)."""
+    """``[s(vectors[i] . directions[j])]`` has this determinant (exact, or an enclosure without 0).
+
+    With arguments moved by up to ``radius``, each on its own, the determinant keeps to one percent: so the
+    functions are independent almost everywhere too.
+    """
 
     vectors: tuple[Vector, ...]
     directions: tuple[Vector, ...]
     determinant: Fraction | Enclosure
+    radius: Fraction
 
     @property
     def kind(self) -> str:
@@ -81,7 +86,7 @@ def probe(activation: Activation, Z: Any) -> PolynomialDependency | Independence
             first = features.null_basis[0].placed(features.free)
             weights = coprime(first.all_entries(), len(vectors))
             return PolynomialDependency(vectors, weights, max(powers, default=-1))
-    return _independence(activation, vectors)
+    return independent_directions(activation, vectors)
 
 
 def _checked(vectors: tuple[Vector, ...]) -> tuple[Vector, ...]:
@@ -100,8 +105,11 @@ def _checked(vectors: tuple[Vector, ...]) -> tuple[Vector, ...]:
     return vectors
 
 
-def _independence(activation: Activation, vectors: tuple[Vector, ...]) -> Independence:
-    """Directions chosen one by one, each the best of a few by its pivot."""
+def independent_directions(activation: Activation, vectors: tuple[Vector, ...]) -> Independence:
+    """Directions chosen one by one, each the best of a few by its pivot.
+
+    Raises :class:`UndecidedError` if none are found (there are none for dependent functions).
+    """
     activation.require_numeric()
     for bits in (128, 512, 2048):
         with working_precision(bits):
@@ -173,9 +181,9 @@ def _dot(one: Vector, other: Vector) -> Fraction:
 
 
 def _exact(activation: Activation, argument: Fraction) -> sp.Expr | None:
-    """``s`` at a rational number; ``None`` at a jump, where ``s`` says nothing about its neighbourhood."""
-    place = sp.Rational(argument.numerator, argument.denominator)
-    if any((point - place).is_zero for point, _ in activation.jumps):
+    """``s`` at a rational number; ``None`` at a breakpoint, which says nothing about its neighbourhood."""
+    place = _rational(argument)
+    if any((point - place).is_zero for point in activation.pieces.breakpoints):
         return None
     return activation.pieces.part_at(place).subs(x, place)
 
@@ -190,15 +198,51 @@ def _certified(
 ) -> Independence:
     entries = [[_exact(activation, _dot(z, w)) for w in directions] for z in vectors]
     flat = [entry for row in entries for entry in row if isinstance(entry, sp.Rational)]
-    if len(flat) == len(vectors) ** 2:
-        size = len(vectors)
+    size = len(vectors)
+    found: Fraction | Enclosure
+    if len(flat) == size**2:
         exact = fmpq_mat(size, size, [fmpq(int(e.p), int(e.q)) for e in flat]).det()
-        return Independence(vectors, directions, Fraction(int(exact.p), int(exact.q)))
+        found = Fraction(int(exact.p), int(exact.q))
+    else:
 
-    def compute() -> tuple[tuple[arb, ...], arb]:
-        return (arb_mat([[exact_ball(e).real for e in row] for row in entries]).det(),), arb(0)
+        def compute() -> tuple[tuple[arb, ...], arb]:
+            return (arb_mat([[exact_ball(e).real for e in row] for row in entries]).det(),), arb(0)
 
-    return Independence(vectors, directions, certify(compute, 10, "the determinant")[0])
+        found = certify(compute, 10, "the determinant")[0]
+    return Independence(vectors, directions, found, _radius(activation, vectors, directions, found))
+
+
+def _radius(
+    activation: Activation,
+    vectors: tuple[Vector, ...],
+    directions: tuple[Vector, ...],
+    determinant: Fraction | Enclosure,
+) -> Fraction:
+    """A ``2^-k`` by which every argument may move while the determinant keeps to one percent."""
+    pieces = activation.pieces
+    parts = [pieces.ball_part(i) for i in range(len(pieces.parts))]
+    arguments = [[_rational(_dot(z, w)) for w in directions] for z in vectors]
+    places = [[sum(1 for b in pieces.breakpoints if (t - b).is_positive) for t in row] for row in arguments]
+    distances = (abs(t - b) for row in arguments for t in row for b in pieces.breakpoints)
+    closest = min((float(d) for d in distances), default=float("inf"))
+    middle = determinant if isinstance(determinant, Fraction) else determinant.midpoint
+    for exponent in (20, 40, 80, 160, 320, 640, 1280):
+        if 2.0**-exponent > closest / 2:
+            continue
+        with working_precision(2 * exponent + 128):
+            spread = arb(0, arb(2) ** -exponent)
+            moved = [
+                [parts[i](exact_ball(t).real + spread) for i, t in zip(*row, strict=True)]
+                for row in zip(places, arguments, strict=True)
+            ]
+            ratio = arb_mat(moved).det() / arb(fmpq(middle.numerator, middle.denominator))
+            if ratio > arb("0.991") and ratio < arb("1.009"):
+                return Fraction(1, 2**exponent)
+    raise UndecidedError(f"the independence of {activation} near these directions", "a wider neighbourhood")
+
+
+def _rational(number: Fraction) -> sp.Rational:
+    return sp.Rational(number.numerator, number.denominator)
 
 
 # ------------------------------------------------------------------------------------ the degree
@@ -274,12 +318,13 @@ def degree(activation: Activation, at_most: int = 20) -> int | DividedDifference
         grid = (scale * Fraction(k, 2) for k in range(-at_most - 2, at_most + 3))
         points = [point for point in grid if _exact(activation, point) is not None]
         for digits in (30, 120, 480):
-            evidence = refute_degree(partial(_enclosed, activation, digits), at_most, points)
+            evidence = refute_degree(partial(value_at, activation, digits=digits), at_most, points)
             if evidence is not None:
                 return evidence
     raise UndecidedError(f"the degree of {activation}", "a divided difference that is not 0")
 
 
-def _enclosed(activation: Activation, digits: int, argument: Fraction) -> Enclosure:
+def value_at(activation: Activation, argument: Fraction, digits: int = 30) -> Enclosure:
+    """``s`` at a rational number, enclosed at the precision of so many digits."""
     with working_precision(bits_for(digits)):
         return Enclosure.of(_value(activation, argument))

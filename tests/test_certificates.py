@@ -1,0 +1,283 @@
+"""Certificates: accepted by an independent replay, and refused after any change."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sympy as sp
+from typer.testing import CliRunner
+
+from analytic_ntk import Network, activations, certificate
+from analytic_ntk.characterisation import Independence, PolynomialDependency, degree, probe
+from analytic_ntk.errors import DomainError, UndecidedError
+from proofs_check import verify, verify_file
+from proofs_check.cli import app
+from proofs_check.verify import seal
+
+ROOT = Path(__file__).resolve().parent.parent
+LINE = [[k, 1] for k in range(5)]
+SQUARE = [[0, 0], [1, 0], [0, 1], [1, 1]]
+
+
+def _made(kind: str) -> dict[str, Any]:
+    if kind == "polynomial-dependency":
+        phi = activations.resolve("x^3 - x/2")
+        found = probe(phi, LINE)
+        assert isinstance(found, PolynomialDependency)
+        return certificate.of_dependency(phi, found)
+    if kind == "not-a-polynomial":
+        phi = activations.resolve("x^2 + tanh(x)/9")
+        return certificate.of_difference(phi, degree(phi, 4))  # type: ignore[arg-type]
+    if kind == "strictly-positive":
+        return certificate.of_positivity(Network.mlp(activations.gelu, 2, 2, "1/10"), SQUARE)
+    phi = activations.get("elu(1)")
+    found = probe(phi, LINE)
+    assert isinstance(found, Independence)
+    return certificate.of_independence(phi, found)
+
+
+KINDS = ("independence", "polynomial-dependency", "not-a-polynomial", "strictly-positive")
+MADE = {kind: _made(kind) for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_certificate_is_accepted(kind: str, tmp_path: Path) -> None:
+    report = verify(MADE[kind])
+    assert report.accepted, report.text
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps(MADE[kind], indent=1))
+    assert verify_file(path) == report
+    assert CliRunner().invoke(app, ["verify", str(path)]).exit_code == 0
+
+
+@pytest.mark.parametrize("name", sorted(activations.all_activations()))
+def test_every_catalogue_activation_gets_a_certificate(name: str) -> None:
+    phi = activations.all_activations()[name]
+    found = probe(phi, LINE)
+    if isinstance(found, PolynomialDependency):
+        made = certificate.of_dependency(phi, found)
+    else:
+        made = certificate.of_independence(phi, found)
+    report = verify(json.loads(json.dumps(made)))
+    assert report.accepted, report.text
+
+
+def test_the_checker_imports_nothing_that_derives() -> None:
+    for path in (ROOT / "proofs_check").glob("*.py"):
+        if path.name in ("cli.py",):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(
+                n.split(".")[0] in ("analytic_ntk", "sympy", "mpmath", "numpy", "scipy") for n in names
+            )
+
+
+# --------------------------------------------------------------------------------- mutations
+
+
+def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, (*path, key))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from _leaves(item, (*path, place))
+    else:
+        yield path, value
+
+
+def _with(data: Any, path: tuple[Any, ...], value: Any) -> Any:
+    changed = copy.deepcopy(data)
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return changed
+
+
+def _mutants(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path, value in _leaves(data):
+        if path == ("sha256",):
+            continue
+        text = str(value)
+        for k, letter in enumerate(text):
+            if letter.isdigit():
+                other = text[:k] + str((int(letter) + 1) % 10) + text[k + 1 :]
+                yield _with(data, path, other if isinstance(value, str) else int(other))
+        for wrong in ("", "nan", "1/0", None, 1.5, [], {}, True, "-" + text):
+            yield _with(data, path, wrong)
+    for key in data:
+        yield {k: v for k, v in data.items() if k != key}
+    yield {**data, "more": "1"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_change_is_refused(kind: str) -> None:
+    count = 0
+    for mutant in _mutants(MADE[kind]):
+        assert not verify(mutant).accepted
+        count += 1
+    assert count > 100
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_forged_checksum_does_not_help_a_false_statement(kind: str) -> None:
+    """With the checksum made anew, what is still accepted must be true: another witness says so."""
+    accepted = refused = 0
+    for mutant in _mutants({k: v for k, v in MADE[kind].items() if k != "sha256"}):
+        mutant = {**mutant, "sha256": seal(mutant)}
+        if verify(mutant).accepted:
+            accepted += 1
+            assert _is_true(mutant)
+        else:
+            refused += 1
+    assert refused > 100
+
+
+def _is_true(data: dict[str, Any]) -> bool:
+    """The evidence by sympy, from the definition."""
+    if data["kind"] == "polynomial-dependency":
+        x = sp.Symbol("x")
+        s = sum(x ** int(k) for k in data["powers"])
+        w = sp.symbols(f"w:{len(data['vectors'][0])}")
+        total = sum(
+            sp.Rational(u) * s.subs(x, sum(sp.Rational(c) * t for c, t in zip(z, w, strict=True)))
+            for u, z in zip(data["weights"], data["vectors"], strict=True)
+        )
+        return bool(sp.expand(total) == 0)
+    if data["kind"] == "not-a-polynomial":
+        points = [Fraction(p) for p in data["points"]]
+        total = sp.S.Zero
+        for p in points:
+            weight = 1 / sp.prod([sp.Rational(p - o) for o in points if o != p])
+            total += weight * _sympy(data["activation"], sp.Rational(p))
+        return bool(abs(sp.N(total, 40)) > 1e-30)
+    if data["kind"] == "strictly-positive":
+        activation = data["layers"][1]["activation"]
+        bias = Fraction(data["layers"][0]["bias_variance"]) > 0
+        vectors = [[*map(Fraction, p), *([Fraction(1)] if bias else [])] for p in data["points"]]
+    else:
+        activation, vectors = data["activation"], [list(map(Fraction, z)) for z in data["vectors"]]
+    rows = [
+        [
+            _sympy(
+                activation,
+                sp.Rational(sum((a * Fraction(b) for a, b in zip(z, w, strict=True)), Fraction(0))),
+            )
+            for w in data["directions"]
+        ]
+        for z in vectors
+    ]
+    return bool(abs(sp.Matrix(rows).evalf(50).det()) > 1e-30)
+
+
+def _sympy(node: Any, x: sp.Expr) -> sp.Expr:
+    if isinstance(node, str):
+        return {"x": x, "pi": sp.pi, "e": sp.E}.get(node) or sp.Rational(node) if node != "x" else x
+    head, *rest = node
+    if head == "cases":
+        return next(_sympy(value, x) for value, when in rest if _sympy_condition(when, x))
+    if head == "^":
+        return _sympy(rest[0], x) ** sp.Rational(rest[1])
+    parts = [_sympy(part, x) for part in rest]
+    heads = {
+        "+": sp.Add, "*": sp.Mul, "max": sp.Max, "min": sp.Min, "exp": sp.exp, "tanh": sp.tanh, "erf": sp.erf,
+        "log": sp.log, "Phi": lambda z: (1 + sp.erf(z / sp.sqrt(2))) / 2,
+    }  # fmt: skip
+    return heads[head](*parts)
+
+
+def _sympy_condition(node: Any, x: sp.Expr) -> bool:
+    head, *rest = node
+    if head == "else":
+        return True
+    one, two = (_sympy(part, x) for part in rest)
+    return bool(one < two) if head == "<" else bool(one <= two)
+
+
+# --------------------------------------------------------------------------------- hostile files
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "[]", "{}", "nonsense", '{"format": NaN}', "[" * 100_000, '{"a": 1, "a": 2}', "\x00", '"x"',
+        "1e999",
+        '{"format": "analytic-ntk certificate", "version": 2, "kind": "independence"}',
+        '{"format": "analytic-ntk certificate", "version": 1, "kind": ["independence"]}',
+    ],
+)  # fmt: skip
+def test_malformed_files_are_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    report = verify_file(path)
+    assert not report.accepted and report.text
+    assert CliRunner().invoke(app, ["verify", str(path)]).exit_code == 3
+
+
+def _sealed(**changes: Any) -> dict[str, Any]:
+    data = {k: v for k, v in MADE["independence"].items() if k != "sha256"} | changes
+    return {**data, "sha256": seal(data)}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"activation": ["exp"]}, {"activation": ["eval", "x"]}, {"activation": ["^", "x", "999999999"]},
+        {"activation": ["cases", ["x", ["<", "x", "0"]]]}, {"activation": ["log", "x"]}, {"activation": "y"},
+        {"activation": ["^", ["^", ["^", "x", "9999"], "9999"], "9999"]},
+        {"vectors": [["1", "0"]] * 5}, {"vectors": [["1"], ["1", "2"]]}, {"radius": "0"}, {"radius": "1000"},
+        {"determinant": ["-1", "1"]}, {"determinant": ["2", "1"]}, {"directions": [["1", "1"]]},
+        {"vectors": [["1" * 3000, "0"]] * 5}, {"activation": ["sign", "0"]},
+    ],
+)  # fmt: skip
+def test_hostile_content_is_refused(changes: dict[str, Any]) -> None:
+    assert not verify(_sealed(**changes)).accepted
+
+
+def test_deep_expressions_are_refused() -> None:
+    node: Any = "x"
+    for _ in range(500):
+        node = ["exp", node]
+    assert not verify(_sealed(activation=node)).accepted
+
+
+def test_huge_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(" " * 6_000_000)
+    assert "larger" in verify_file(path).text
+    assert CliRunner().invoke(app, ["verify", str(tmp_path / "none.json")]).exit_code == 4
+
+
+# --------------------------------------------------------------------------------- what has none
+
+
+def test_certificates_of_what_is_not_strictly_positive_are_refused() -> None:
+    with pytest.raises(UndecidedError, match="singular"):
+        certificate.of_positivity(Network.mlp(activations.relu, 1, 1, 0), [[1, 0], [2, 0]])
+    with pytest.raises(DomainError, match="rational"):
+        certificate.of_positivity(Network.mlp(activations.relu, 1, sp.sqrt(2), 0), [[1, 0], [0, 1]])
+
+
+def test_a_quoted_theorem_with_an_unmet_hypothesis_is_refused() -> None:
+    """The second activation replaced by a constant one: Proposition 1 no longer applies."""
+    data = {k: v for k, v in MADE["strictly-positive"].items() if k != "sha256"}
+    layers = copy.deepcopy(data["layers"])
+    layers[3]["activation"] = "2"
+    changed = {**data, "layers": layers}
+    assert not verify({**changed, "sha256": seal(changed)}).accepted
+
+
+def test_a_certificate_for_other_data_is_refused() -> None:
+    data = {k: v for k, v in MADE["strictly-positive"].items() if k != "sha256"}
+    changed = {**data, "points": [["0", "0"], ["1", "0"], ["0", "1"], ["1", "0"]]}
+    assert not verify({**changed, "sha256": seal(changed)}).accepted
