@@ -4,10 +4,10 @@ For a kernel ``sum c_k rho^k`` with ``c_k >= 0`` (any NNGP or NTK on a sphere) a
 ``n`` points, ``sum_k c_k G^{o k}`` is a sum of positive semidefinite matrices (Schur). So for every ``K``
 and ``r``
 
-    lambda_min >= min_i [ sum_{k>=K} c_k - sum_{j != i} |sum_{k>=K} c_k rho_ij^k| ]       (Gershgorin on the
-    tail) lambda_min >= c_r lambda_min(G^{o r}),  G^{o r} = Gram matrix of the Khatri-Rao powers of the
-    points
+    lambda_min >= min_i [ sum_{k>=K} c_k - sum_{j != i} |sum_{k>=K} c_k rho_ij^k| ],
+    lambda_min >= c_r lambda_min(G^{o r}),
 
+the first by Gershgorin on the tail; ``G^{o r}`` is the Gram matrix of the Khatri-Rao powers of the points
 (the second with ``c_r = a_r^2``: Oymak, Soltanolkotabi 2019; Nguyen, Mondelli, Montufar 2021). The first is
 positive for some ``K`` whenever points are distinct and not antipodal and infinitely many ``c_k`` are
 positive. Lists of exact numbers give certified answers, numpy arrays float64 ones.

@@ -44,12 +44,13 @@ class HermiteFormula:
     def latex(self) -> str:
         """As cases."""
         cases = [rf"{sp.latex(value)} & n = {place}" for place, value in self.exceptions]
+        other = r"\text{otherwise}" if cases else ""
         if self.even == self.odd:
-            cases.append(rf"{_Printer().doprint(self.even)} & {'else' if cases else ''}")
+            cases.append(rf"{_Printer().doprint(self.even)} & {other}")
         else:
-            other = r",\ \text{else}" if cases else ""
+            comma = ", " if other else ""
             cases += [
-                rf"{_Printer().doprint(expr)} & n \text{{ {name}}}{other}"
+                rf"{_Printer().doprint(expr)} & {other}{comma}n \text{{ {name}}}"
                 for name, expr in (("even", self.even), ("odd", self.odd))
             ]
         return r"a_n = \begin{cases} " + r" \\ ".join(cases) + r" \end{cases}"
@@ -124,7 +125,7 @@ def _shown(part: Part, parity: int) -> sp.Expr:
     """A part as an expression in ``n``, for ``n = parity mod 2``."""
     base, factor, m = part.base, part.factor, n - part.shift
     odd = (parity - part.shift) % 2
-    sign = (-1) ** ((m - odd) / 2)
+    sign = _alternating((m - odd) / 2)
     real, imaginary = base.beta.as_real_imag()
     if base.beta == 0:
         return sp.S.Zero if odd else _double_factorial(factor, base.gamma, part.shift, sign)
@@ -138,6 +139,12 @@ def _shown(part: Part, parity: int) -> sp.Expr:
     if base.gamma.is_negative:  # He_m(i y) is i^m times a real number
         return turned * (-sp.I) ** odd * _power(base.beta, base.gamma, m)
     return turned * sign * _power(imaginary, -base.gamma, m)  # P_m(i r, gamma) = i^m P_m(r, -gamma)
+
+
+def _alternating(exponent: sp.Expr) -> sp.Expr:
+    """``(-1)^exponent``, ``exponent = n/2 + c`` an integer, with ``c`` among -1, -1/2, 0, 1/2."""
+    c = exponent - n / 2
+    return (-1) ** (n / 2 + (c + 1) % 2 - 1 if c % 2 else n / 2)
 
 
 def _power(beta: sp.Expr, gamma: sp.Expr, m: sp.Expr) -> sp.Expr:
@@ -155,8 +162,11 @@ def _double_factorial(factor: sp.Expr, gamma: sp.Expr, shift: int, sign: sp.Expr
     last = shift + 1
     while bottom.has(n) and sp.rem(bottom, n - last, n) == 0:
         bottom, last = sp.quo(bottom, n - last, n), last + 2
+    rational = sp.factor(top / bottom)
+    if not gamma.is_positive and rational.could_extract_minus_sign():
+        rational, sign = -rational, _alternating(m / 2 - 1)
     power = gamma ** (m / 2) if gamma.is_positive else sign * (-gamma) ** (m / 2)
-    return sp.factor(top / bottom) * power * sp.factorial2(n - last)
+    return rational * power * sp.factorial2(n - last)
 
 
 def _polynomial(terms: Terms, q: sp.Expr, parity: int) -> sp.Expr:

@@ -52,10 +52,14 @@ class HermiteRecurrence:
 
     def latex(self) -> str:
         """The equation, and from where it holds."""
-        terms = [(p, j) for j, p in reversed(list(enumerate(self.coefficients))) if p != 0]
-        c = {j: sp.Symbol(f"c_{{n+{j}}}" if j else "c_{n}") for _, j in terms}
-        left = " + ".join(sp.latex(sp.Mul(p, c[j], evaluate=False)) for p, j in terms)
-        return rf"{left.replace('+ -', '- ')} = 0, \quad n \ge {self.start}, \quad a_n = c_n / \sqrt{{n!}}"
+        terms = []
+        for j, p in reversed(list(enumerate(self.coefficients))):
+            if p != 0:
+                c = f"c_{{n+{j}}}" if j else "c_{n}"
+                factor = sp.latex(p) if not p.is_Add else rf"\left({sp.latex(p)}\right)"
+                terms.append({"1": c, "-1": f"- {c}"}.get(factor, rf"{factor} {c}"))
+        left = " + ".join(terms).replace("+ -", "-")
+        return rf"{left} = 0, \quad n \ge {self.start}, \quad a_n = c_n / \sqrt{{n!}}"
 
     def exact(self, last: int) -> list[sp.Expr]:
         """``a_0 .. a_last`` run exactly from the initial values (``last`` at most 100)."""

@@ -210,7 +210,7 @@ def _fixed_point(system: VarianceMap, variance: ExactNumber | None, digits: int)
         return sp.S.One, sp.S.One
     kept = [point for point in found.points if point.stable is not False]
     if len(kept) == 1:
-        return kept[0].value, kept[0].slope
+        return _exact_if_simple(system, kept[0].value, digits) or (kept[0].value, kept[0].slope)
     shown = ", ".join(str(point.value)[:20] for point in found.points) or "none"
     if not kept and found.undecided:
         low, high = found.undecided[0]
@@ -222,6 +222,19 @@ def _fixed_point(system: VarianceMap, variance: ExactNumber | None, digits: int)
         "exactly one",
         "choose with variance=..., or change the weight or bias variance",
     )
+
+
+def _exact_if_simple(system: VarianceMap, value: Value, digits: int) -> tuple[Value, Value] | None:
+    """The fixed point as a fraction with a small denominator, if there is one and it is proved to be it."""
+    if isinstance(value, sp.Expr):
+        return None
+    simple = value.midpoint.limit_denominator(1000)
+    if simple not in value:
+        return None
+    try:
+        return _checked(system, sp.Rational(simple.numerator, simple.denominator), digits)
+    except UndecidedError:
+        return None
 
 
 def _checked(system: VarianceMap, q: sp.Expr, digits: int) -> tuple[Value, Value]:

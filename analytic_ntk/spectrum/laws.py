@@ -45,7 +45,7 @@ class ParityDecay:
 
     def __str__(self) -> str:
         return {
-            "finite": f"0 beyond degree {self.rate}",
+            "finite": "zero" if self.rate == -1 else f"0 beyond degree {self.rate}",
             "algebraic": f"k^-({self.rate})",
             "stretched": f"exp(-{float(self.rate or 0):.4g} k^(2/3))",
             "geometric": "geometric or faster",
