@@ -6,16 +6,19 @@ from analytic_ntk.positivity.decide import GramDecision, Positivity, Step, decid
 from analytic_ntk.positivity.domain import Decision, Domain, decide
 from analytic_ntk.positivity.eigenvalue import min_eigenvalue
 from analytic_ntk.positivity.profile import Profile, profile
+from analytic_ntk.positivity.rounding import EigenvalueBounds, eigenvalue_bounds
 
 __all__ = [
     "Decision",
     "Domain",
+    "EigenvalueBounds",
     "GramDecision",
     "Positivity",
     "Profile",
     "Step",
     "decide",
     "decide_gram",
+    "eigenvalue_bounds",
     "min_eigenvalue",
     "profile",
 ]
