@@ -41,7 +41,9 @@ SMALL = ("--digits", "8", "--order", "4", "--width", "16", "--draws", "3")
 
 def test_version_and_help() -> None:
     assert run("--version")[0] == f"analytic-ntk {__version__}\n"
-    for command in ("report", "kernel", "hermite", "activations"):
+    for command in (
+        "report", "kernel", "hermite", "activations", "decay", "series", "spectrum", "meanfield", "positive"
+    ):  # fmt: skip
         assert command in run("--help")[0]
         assert "--json" in run(command, "--help")[0]
 
@@ -260,6 +262,17 @@ def test_files_that_cannot_be_written(tmp_path: Path) -> None:
         assert out == ""
         assert str(target) in messages
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a named pipe")
+def test_what_is_not_a_file_is_not_replaced_by_one(tmp_path: Path) -> None:
+    """Nor is a device: writing to /dev/null must not delete it."""
+    target = tmp_path / "pipe.svg"
+    os.mkfifo(target)
+    for command in (("report", "relu", *SMALL, "--html"), ("decay", "relu", "--order", "8", "--plot")):
+        out, messages = run(*command, str(target), code=4)
+        assert out == "" and "not a regular file" in messages
+        assert target.is_fifo()
 
 
 def test_an_unexpected_fault_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

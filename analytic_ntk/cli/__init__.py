@@ -1,18 +1,43 @@
 """The command ``analytic-ntk``.
 
-Exit codes: 0 the answer is complete; 2 the question is wrong (usage, an activation that cannot be read, an
-infinite moment); 3 the answer could not be had in full (digits not reached, no closed form); 4 a file could
-not be written; 130 interrupted; 1 a fault of this program. Answers go to stdout, everything else to stderr.
+Exit codes: 0 the answer is complete; 2 the question is wrong (usage, an activation or a file of points that
+cannot be read, an infinite moment); 3 the answer could not be had in full (digits not reached, no closed
+form, undecided); 4 a file could not be written; 130 interrupted; 1 a fault of this program. Answers go to
+stdout, everything else to stderr.
 """
 
 from __future__ import annotations
 
 import sys
 
-from analytic_ntk.cli import activations, hermite, kernel, report  # each adds its command to the app
+from analytic_ntk.cli import (  # each adds its command to the app
+    activations,
+    decay,
+    hermite,
+    kernel,
+    meanfield,
+    positive,
+    report,
+    series,
+    spectrum,
+)
 from analytic_ntk.cli.app import CLOSED_PIPE, INTERRUPTED, app
 
-__all__ = ["CLOSED_PIPE", "INTERRUPTED", "activations", "app", "hermite", "kernel", "main", "report"]
+__all__ = [
+    "CLOSED_PIPE",
+    "INTERRUPTED",
+    "activations",
+    "app",
+    "decay",
+    "hermite",
+    "kernel",
+    "main",
+    "meanfield",
+    "positive",
+    "report",
+    "series",
+    "spectrum",
+]
 
 
 def main() -> None:

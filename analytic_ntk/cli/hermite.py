@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analytic_ntk.cli.app import (
-    DIGITS,
     INCOMPLETE,
     JSON,
     AnswerConsole,
@@ -18,6 +17,7 @@ from analytic_ntk.cli.app import (
     answering,
     app,
     counted,
+    stages,
 )
 from analytic_ntk.errors import DomainError
 
@@ -48,9 +48,11 @@ def hermite(
         typer.Argument(metavar="[ACT]...", help="Names (see: activations), or formulas in x."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="The whole catalogue instead.")] = False,
-    order: Annotated[int, typer.Option(help="The last coefficient.")] = 20,
-    first: Annotated[int, typer.Option("--from", help="The first one shown.")] = 0,
-    digits: DIGITS = 30,
+    order: Annotated[int | None, typer.Option(help="The last coefficient.", show_default="20")] = None,
+    first: Annotated[
+        int | None, typer.Option("--from", help="The first one shown.", show_default="0")
+    ] = None,
+    digits: Annotated[int | None, typer.Option(help="Certain decimal digits.", show_default="30")] = None,
     variance: Annotated[
         list[str] | None,
         typer.Option(help="Coefficients of phi(sqrt(variance) z); may be repeated.", show_default="1"),
@@ -69,10 +71,29 @@ def hermite(
     output: Annotated[
         Path | None, typer.Option(help="Write to this file; stopped and started again, it goes on.")
     ] = None,
+    formula: Annotated[
+        bool, typer.Option("--formula", help="a_n for all n, proved; exit code 3 if there is none.")
+    ] = False,
+    recurrence: Annotated[
+        bool, typer.Option("--recurrence", help="The recurrence in n and its initial values, likewise.")
+    ] = False,
     as_json: JSON = False,
 ) -> None:
-    """Hermite coefficients, each exact or certified, and how much of E phi^2 they carry."""
+    """Hermite coefficients, each exact or certified, and how much of E phi^2 they carry; or formulas in n."""
     with answering():
+        if formula or recurrence:
+            for name, value in (
+                ("--order", order),
+                ("--from", first),
+                ("--digits", digits),
+                ("--columns", columns),
+                ("--output", output),
+            ):
+                if value is not None:
+                    raise DomainError(f"{name} with --formula or --recurrence", "one or the other")
+            chosen = "json" if as_json else style.value if style else "table"
+            _formulas(_activations(acts or [], every), variance or ["1"], formula, recurrence, chosen)
+            return
         from analytic_ntk import tables
         from analytic_ntk.tables.columns import DEFAULT
         from analytic_ntk.tables.files import ENDINGS
@@ -85,9 +106,9 @@ def hermite(
         question = (
             _activations(acts or [], every),
             variance or ["1"],
-            order,
-            first,
-            digits,
+            20 if order is None else order,
+            0 if first is None else first,
+            30 if digits is None else digits,
             [name.strip() for name in names.split(",")],
         )
         with counted() as progress:
@@ -114,6 +135,23 @@ def _activations(acts: list[str], every: bool) -> list[Activation]:
     from analytic_ntk.activations import all_activations
 
     return list(all_activations().values())
+
+
+def _formulas(
+    acts: list[Activation], variances: list[str], formula: bool, recurrence: bool, style: str
+) -> None:
+    from analytic_ntk.cli.hermite_formula import STYLES, formulas, print_formulas
+
+    if style not in STYLES:
+        raise DomainError(f"formulas in the format {style}", ", ".join(STYLES))
+    with stages() as progress:
+        found = []
+        for phi in acts:
+            progress(str(phi))
+            found += formulas(phi, variances, formula, recurrence)
+    print_formulas(found, style)
+    if any(one.reasons for one in found):
+        raise typer.Exit(INCOMPLETE)
 
 
 def _print(found: HermiteTables, style: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from analytic_ntk.cli.answers import write_file
 from analytic_ntk.cli.app import (
     ACT,
     BIAS,
@@ -43,7 +43,6 @@ def report(
     with answering():
         from analytic_ntk.report import build
         from analytic_ntk.report.curves import curves_of
-        from analytic_ntk.report.files import write_text
         from analytic_ntk.report.html import page
         from analytic_ntk.report.terminal import show
 
@@ -54,9 +53,9 @@ def report(
             )
             if html is not None:
                 progress("page")
-                write_text(html, page(found, curves_of(phi, depth, weight_variance, bias_variance)))
+                text = page(found, curves_of(phi, depth, weight_variance, bias_variance))
         if html is not None:
-            print(f"wrote {html}", file=sys.stderr)
+            write_file(html, text.encode())
         if as_json:
             print_json(found.to_json())
         elif html is None:

@@ -1,0 +1,199 @@
+"""Strict positivity of the kernels, decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from analytic_ntk.cli.answers import Kernel, Mlp, kind, shown, value_json
+from analytic_ntk.cli.app import (
+    ACT,
+    BIAS,
+    DEPTH,
+    DIGITS,
+    INCOMPLETE,
+    JSON,
+    WEIGHT,
+    AnswerConsole,
+    answering,
+    app,
+    print_json,
+    stages,
+)
+from analytic_ntk.cli.points import read_points
+from analytic_ntk.errors import DomainError, PrecisionError
+
+if TYPE_CHECKING:
+    from analytic_ntk.positivity import Decision, GramDecision
+    from analytic_ntk.positivity.linear import Vector
+    from analytic_ntk.report.sections import Section
+
+MOST_STEPS, MOST_VECTORS, MOST_ENTRIES, LONG = 12, 5, 24, 40
+
+
+class Where(str, Enum):
+    """Domains of points."""
+
+    distinct = "distinct"
+    non_proportional = "non-proportional"
+    sphere = "sphere"
+
+
+@app.command()
+def positive(
+    act: ACT,
+    depth: DEPTH = 1,
+    weight_variance: WEIGHT = "1",
+    bias_variance: BIAS = "0",
+    domain: Annotated[
+        Where | None, typer.Option(help="All finite sets of such points.", show_default="distinct")
+    ] = None,
+    dim: Annotated[int | None, typer.Option(help="Of the points.", show_default="2", max=10_000)] = None,
+    points: Annotated[
+        Path | None, typer.Option(help="Only these: a CSV, JSON or npy file, a point a row.")
+    ] = None,
+    kernel: Annotated[Kernel, typer.Option(help="Which kernel.")] = Kernel.ntk,
+    eigenvalue: Annotated[
+        bool, typer.Option("--eigenvalue", help="Enclose the smallest eigenvalue too; needs --points.")
+    ] = False,
+    digits: DIGITS = 10,
+    as_json: JSON = False,
+) -> None:
+    """Is the kernel strictly positive definite? A proof or a counterexample; exit code 3 if undecided."""
+    with answering():
+        if points is None and eigenvalue:
+            raise DomainError(
+                "--eigenvalue without points", "--points FILE", "a domain has no smallest eigenvalue"
+            )
+        if points is not None and (domain is not None or dim is not None):
+            raise DomainError(
+                "--points with --domain or --dim", "one or the other", "the file says where they lie"
+            )
+        asked = Mlp.of(act, depth, weight_variance, bias_variance)
+        if points is not None:
+            _on_points(asked, points, kernel.value, eigenvalue, digits, as_json)
+        else:
+            _on_domain(asked, domain or Where.distinct, 2 if dim is None else dim, kernel.value, as_json)
+
+
+def _on_domain(asked: Mlp, where: Where, dim: int, kernel: str, as_json: bool) -> None:
+    from analytic_ntk.positivity import Domain, Positivity, decide
+    from analytic_ntk.report.terminal import show_section
+
+    with stages() as progress:
+        progress("decision")
+        found = decide(asked.network, dim, Domain[where.name.upper()], kernel)
+    example = found.counterexample
+    if as_json:
+        print_json(
+            _json(asked, found)
+            | {"domain": where.value, "dim": dim, "counterexample": example and _vectors_json(example)}
+        )
+    else:
+        vectors = () if example is None else (f"points {_points(example.points)}", *_vectors(example))
+        show_section(_section(asked, found, f"{found.domain.value}, d = {dim}", vectors), AnswerConsole())
+    if found.verdict is Positivity.UNDECIDED:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _on_points(asked: Mlp, path: Path, kernel: str, eigenvalue: bool, digits: int, as_json: bool) -> None:
+    from analytic_ntk.positivity import Positivity, decide_gram, min_eigenvalue
+    from analytic_ntk.report.terminal import show_section
+
+    least, reason = None, ""
+    with stages() as progress:
+        progress("decision")
+        found = decide_gram(asked.network, read_points(path), kernel)
+        if eigenvalue:
+            progress("smallest eigenvalue")
+            try:
+                least = min_eigenvalue(asked.network, found.points, kernel, digits)
+            except PrecisionError as error:
+                reason = str(error)
+    if as_json:
+        print_json(
+            _json(asked, found)
+            | {"points": len(found.points), "dim": len(found.points[0]), "nullity": found.nullity}
+            | {"null_vectors": _vectors_json(found)["null_vectors"]}
+            | ({"min_eigenvalue": value_json(least, digits), "reason": reason} if eigenvalue else {})
+        )
+    else:
+        lines = list(_vectors(found))
+        if least is not None:
+            lines.append(f"smallest eigenvalue {shown(least, digits)} ({kind(least)})")
+        lines += [f"smallest eigenvalue: {reason}"] if reason else []
+        count, dim = len(found.points), len(found.points[0])
+        where = f"{count} point{'s' if count > 1 else ''} in R^{dim}"
+        show_section(_section(asked, found, where, lines), AnswerConsole())
+    if found.verdict is Positivity.UNDECIDED or reason:
+        raise typer.Exit(INCOMPLETE)
+
+
+# ------------------------------------------------------------------------------------ how it is shown
+
+
+def _section(asked: Mlp, found: Decision | GramDecision, where: str, lines: Sequence[str]) -> Section:
+    from analytic_ntk.positivity import Positivity
+    from analytic_ntk.report.sections import Section, Table
+
+    verdict = found.verdict.value + ("" if found.verdict is Positivity.UNDECIDED else " (proved)")
+    title = f"{found.kernel.upper()}: {verdict}"
+    cells = tuple((s.layer, s.fact, s.reference) for s in found.steps[:MOST_STEPS])
+    table = Table(("layer", "what holds after it", "by"), cells, numeric=False) if cells else None
+    last = (
+        [f"and {len(found.steps) - MOST_STEPS} more layers (see --json)"]
+        if len(found.steps) > MOST_STEPS
+        else []
+    )
+    last += [f"missing: {found.missing}"] if found.missing else []
+    return Section(title, (f"on {where}", asked.line), table=table, last="\n".join([*last, *lines]))
+
+
+def _vectors(found: GramDecision) -> list[str]:
+    """The null vectors, as many as one wants to read."""
+    lines = [f"null vector {_vector(u)}" for u in found.null_vectors[:MOST_VECTORS]]
+    more = len(found.null_vectors) - MOST_VECTORS
+    return [*lines, f"and {more} more null vectors (see --json)"] if more > 0 else lines
+
+
+def _points(points: Sequence[Vector]) -> str:
+    return "; ".join(map(_vector, points))
+
+
+def _vector(entries: Vector) -> str:
+    words = [
+        word if len(word) <= LONG else f"a fraction of {len(word)} characters" for word in _words(entries)
+    ]
+    return f"({', '.join(words[:MOST_ENTRIES])}{', ...' if len(words) > MOST_ENTRIES else ''})"
+
+
+def _words(entries: Vector) -> list[str]:
+    """Fractions in full (Python itself writes no integer of more than 4300 digits)."""
+    from flint import fmpz
+
+    parts = [(str(fmpz(e.numerator)), str(fmpz(e.denominator))) for e in entries]
+    return [top if bottom == "1" else f"{top}/{bottom}" for top, bottom in parts]
+
+
+def _json(asked: Mlp, found: Decision | GramDecision) -> dict[str, Any]:
+    from analytic_ntk.positivity import Positivity
+    from analytic_ntk.report.data import as_json
+
+    return asked.as_json() | {
+        "kernel": found.kernel,
+        "verdict": found.verdict.value,
+        "kind": None if found.verdict is Positivity.UNDECIDED else "proved",
+        "steps": as_json(found.steps),
+        "missing": found.missing,
+    }
+
+
+def _vectors_json(found: GramDecision) -> dict[str, Any]:
+    return {
+        "points": [_words(point) for point in found.points],
+        "null_vectors": [_words(vector) for vector in found.null_vectors],
+    }
