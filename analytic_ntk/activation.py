@@ -17,6 +17,8 @@ import sympy as sp
 from numpy.typing import ArrayLike
 
 from analytic_ntk.arithmetic import functions as fn
+from analytic_ntk.arithmetic.interpret import exact_ball
+from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError, UndecidedError
 from analytic_ntk.exact import ExactNumber, exact_number
@@ -84,6 +86,7 @@ class Activation:
         expr = normalise(_with_standard_symbols(_exact_expression(self.expression)))
         _check_functions(expr)
         object.__setattr__(self, "expression", expr)
+        _check_breakpoints(self.pieces)
         singularities.check_regular(self.pieces)
 
     @classmethod
@@ -443,6 +446,20 @@ def _with_standard_symbols(expr: sp.Expr) -> sp.Expr:
     renamed: dict[sp.Basic, sp.Basic] = {s: sp.Symbol(s.name, real=True) for s in symbols if not s.is_real}
     renamed |= dict.fromkeys(named_x, x)
     return expr.xreplace(renamed)
+
+
+def _check_breakpoints(pieces: Pieces) -> None:
+    for point in pieces.breakpoints:
+        if not point.free_symbols:
+            try:
+                with working_precision(64):
+                    exact_ball(point)
+            except DomainError as error:
+                raise DomainError(
+                    f"a breakpoint at {point}",
+                    "breakpoints in functions that balls know",
+                    "round it to a fraction",
+                ) from error
 
 
 def _check_functions(expr: sp.Expr) -> None:

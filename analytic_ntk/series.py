@@ -179,7 +179,7 @@ def _run(layers: tuple[Layer, ...], pair: Pair, system: Ball | Series | Exact | 
 
 def enclose(value: sp.Expr, digits: int) -> Enclosure:
     """An exact real number as an enclosure."""
-    return certify(lambda: ((Ball().number(value),), arb(1)), digits, str(value))[0]
+    return certify(lambda: ((Ball().number(value),), arb(1)), digits, "an exact coefficient")[0]
 
 
 Coefficients = tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]]

@@ -207,7 +207,13 @@ def test_the_edge_is_claimed_only_where_it_is_exact() -> None:
     assert phase(activations.erf, w, b, variance=1) is Phase.EDGE
     near = sp.Rational(1, 10**12)
     assert phase(activations.relu, 2 - near, near / 2) is Phase.ORDER
-    assert phase(activations.tanh, 1, 0) is Phase.EDGE
+    assert phase(activations.tanh, 1, 0, variance=0) is Phase.EDGE
+    for tiny in (sp.Rational(1, 2**60), sp.exp(-200)):
+        assert phase(activations.relu, 2 - tiny, 1) is not Phase.EDGE
+        assert chi_1(activations.relu, 2 + tiny, 1) != 1
+    for text in ("tanh(x)", "x + x^3/10", "sinh(x)"):  # V'(0) = 1: 0 attracts in the first only
+        with pytest.raises(UndecidedError):
+            phase(Activation.parse(text), 1, 0)
     assert phase(activations.tanh, 1 - near, 0, variance=0) is Phase.ORDER
 
 

@@ -260,7 +260,7 @@ def _moment(
 
 def _require_positive(*values: Number) -> None:
     for value in values:
-        positive = value.is_positive if isinstance(value, sp.Basic) else value.real > 0
+        positive = sp.re(value).is_positive if isinstance(value, sp.Basic) else value.real > 0
         if positive is False or (not isinstance(value, sp.Basic) and not positive):
             raise NoClosedFormError(
                 "a term exp(a x^2) that its Gaussian does not tame", "2 a q < 1", "lower the variance"

@@ -67,7 +67,7 @@ class Pieces:
             step = sp.diff(self.parts[i + 1], x, order) - sp.diff(self.parts[i], x, order)
             size = sp.simplify(step.subs(x, point))
             if size.is_zero is None:
-                size = sp.nsimplify(size) if size.is_number and size.equals(0) else size
+                size = sp.S.Zero if size.is_number and size.equals(0) else size
             if not size.is_zero:
                 found.append((point, size))
         return tuple(found)
@@ -335,9 +335,15 @@ def _roots(expr: sp.Expr) -> list[sp.Expr]:
     if solutions is sp.S.EmptySet:
         return []
     if isinstance(solutions, sp.FiniteSet):
-        return [sp.simplify(s) for s in solutions]
+        return [_by_logarithms(sp.simplify(s)) for s in solutions]
     raise DomainError(
         f"the places where {expr} changes sign",
         "finitely many, and found exactly",
         "use a Piecewise with explicit rational breakpoints",
     )
+
+
+def _by_logarithms(expr: sp.Expr) -> sp.Expr:
+    """Inverse hyperbolic functions written out."""
+    inverse = (sp.asinh, sp.acosh, sp.atanh)
+    return expr.replace(lambda node: isinstance(node, inverse), lambda node: node.rewrite(sp.log))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.certify import certify
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.gaussian.terms import terms_of
@@ -55,10 +56,14 @@ def hermite_floats(
         raise DomainError(f"variance = {variance!r}", "an exact sympy number > 0")
     terms = terms_of(pieces)
     width = arb("inf")
-    with working_precision(BITS[0]):
-        scale = (
-            second_moment_ball(pieces, terms, exact_ball(variance).real, parity).abs_lower().sqrt().lower()
-        )
+
+    def moment() -> tuple[tuple[arb, ...], arb]:
+        value = second_moment_ball(pieces, terms, exact_ball(variance).real, parity)
+        return (value,), value
+
+    (second,) = certify(moment, 3, "the second moment")
+    with working_precision(64):
+        scale = second.ball().abs_lower().sqrt().lower()
     for bits in BITS:
         with working_precision(bits):
             values = coefficient_balls(pieces, terms, order, variance, parity)

@@ -127,11 +127,17 @@ def _shown(part: Part, parity: int) -> sp.Expr:
     odd = (parity - part.shift) % 2
     sign = _alternating((m - odd) / 2)
     real, imaginary = base.beta.as_real_imag()
+    if base.gamma.is_real is False:  # complex a, as in cos(x^2): the conjugate part speaks for both
+        if sp.im(base.gamma).could_extract_minus_sign():
+            return sp.S.Zero
+        if base.beta != 0:
+            return RealPart(2 * factor * _power(base.beta, base.gamma, m))
+        return sp.S.Zero if odd else RealPart(2 * factor * base.gamma ** (m / 2)) * sp.factorial2(m - 1)
     if base.beta == 0:
         return sp.S.Zero if odd else _double_factorial(factor, base.gamma, part.shift, sign)
     if imaginary == 0:
         return factor * _power(base.beta, base.gamma, m)
-    if imaginary.is_negative:
+    if imaginary.could_extract_minus_sign():
         return sp.S.Zero  # the conjugate part speaks for both
     if real != 0:
         return RealPart(2 * factor * _power(base.beta, base.gamma, m))

@@ -15,15 +15,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
+from flint import acb
 from sympy.polys.matrices import DomainMatrix
 
-from analytic_ntk.errors import DomainError, NoClosedFormError
+from analytic_ntk.arithmetic.interpret import exact_ball
+from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.errors import DomainError, NoClosedFormError, UndecidedError
 from analytic_ntk.gaussian.hermite import hermite_exact
 from analytic_ntk.gaussian.terms import Term, Terms
 from analytic_ntk.hermite.sequences import Combination, combination, edge, n
 
 MAX_ORDER = 100
 """Up to this order the recurrence is run exactly."""
+MAX_ROOT = 100_000
+"""Integer roots of a leading coefficient are looked for up to here."""
+MAX_WORK = 45
+"""State times (one plus the number of irrational constants): beyond it elimination takes minutes."""
 MAX_STATE = 20
 """Up to so many sequences (ten breakpoints) are eliminated; the work grows fourfold with every two."""
 
@@ -69,7 +76,8 @@ class HermiteRecurrence:
         while len(values) <= last:
             place = len(values) - self.order
             rest = sum((p.subs(n, place) * values[place + j] for j, p in enumerate(self.coefficients[:-1])))
-            values.append(sp.expand(-rest / self.coefficients[-1].subs(n, place)))
+            lead = self.coefficients[-1].subs(n, place)
+            values.append(sp.expand(-rest) / lead if lead.is_Rational else -rest / lead)
         return [value / sp.sqrt(sp.factorial(k)) for k, value in enumerate(values[: last + 1])]
 
 
@@ -91,12 +99,40 @@ def hermite_recurrence(terms: Terms, q: sp.Expr) -> HermiteRecurrence:
     found = (p.subs(n, n - offset) for p in _first_dependence(rows, numbers))
     coefficients = _primitive([sp.expand(p) for p in found])
     start = max(offset, static.start)
-    roots = sp.roots(sp.Poly(coefficients[-1], n), filter="Z") if coefficients[-1].has(n) else {}
-    start = max([start, *(int(root) + 1 for root in roots)])
+    start = _past_roots(coefficients[-1], start)
     known = start + len(coefficients) - 1
     values = hermite_exact(terms, known - 1, q) if known else []
     initial = tuple(sp.expand(a * sp.sqrt(sp.factorial(k))) for k, a in enumerate(values))
     return HermiteRecurrence(coefficients, start, initial)
+
+
+def _past_roots(polynomial: sp.Expr, start: int) -> int:
+    """The least ``n >= start`` from which on the polynomial is certainly not 0 at integers.
+
+    With free parameters: for generic values of them.
+    """
+    if not polynomial.has(n):
+        return start
+    coefficients = sp.Poly(polynomial, n).all_coeffs()
+    if polynomial.free_symbols - {n} or all(c.is_Rational for c in coefficients):
+        roots = sp.Poly(polynomial, n).ground_roots() if polynomial.free_symbols == {n} else {}
+        roots = roots or sp.roots(sp.Poly(polynomial, n), filter="Z")
+        return max([start, *(int(root) + 1 for root in roots if root.is_Integer)])
+    with working_precision(256):
+        balls = [exact_ball(c) for c in coefficients]
+        if balls[0].contains(0):
+            raise UndecidedError(f"whether {coefficients[0]} is 0"[:200], "a decision")
+        sizes = (float((abs(b) / abs(balls[0])).abs_upper()) ** (1 / i) for i, b in enumerate(balls) if i)
+        largest = 2 * max(sizes, default=0.0)  # none beyond (Fujiwara 1916)
+        if largest > MAX_ROOT:
+            raise UndecidedError("the integer roots of the leading coefficient", f"roots below {MAX_ROOT}")
+        for place in range(int(largest) + 2, start - 1, -1):
+            value = acb(0)
+            for ball in balls:
+                value = value * place + ball
+            if value.contains(0):
+                return place + 1
+    return start
 
 
 def _primitive(polynomials: list[sp.Expr]) -> tuple[sp.Expr, ...]:
@@ -183,6 +219,12 @@ def _rows(blocks: list[_Block], outputs: list[_Output]) -> tuple[list[Row], int,
         )
     constants = [e for block in blocks for e in (block.now, block.before, block.drive)]
     numbers = _Numbers([*constants, *(o.factor for o in outputs)])
+    if size * (numbers.count + 1) > MAX_WORK:
+        raise NoClosedFormError(
+            f"the recurrence of a function with {size} sequences and {numbers.count} irrational constants",
+            f"their product at most {MAX_WORK}",
+            "use hermite_table",
+        )
     sequences = _sequences(blocks, size, 2 * offset + size + 1, numbers)
     places = range(offset, offset + size + 1)
     rows = {i: [numbers.zero] * size for i in places}
@@ -237,6 +279,11 @@ class _Numbers:
             self._replaced(expr)
         self.field = sp.QQ.frac_field(n, *self._names.values())
         self.zero, self.one = self.field.zero, self.field.one
+
+    @property
+    def count(self) -> int:
+        """How many irrational constants stand in the way."""
+        return len(self._names)
 
     def place(self, i: int) -> Any:
         return self.lift(n + i)

@@ -35,7 +35,9 @@ def tune(
         w = 1/E phi'(u)^2,    b = q - w E phi(u)^2,    u ~ N(0, q),
 
     exact numbers where the expectations close; with ``bias_variance`` given, the smallest ``q`` found (see
-    :func:`edge_variance`). For a homogeneous activation of degree 1 (ReLU) every ``q`` gives the same.
+    :func:`edge_variance`). For a homogeneous activation of degree 1 (ReLU) every ``q`` gives the same. The
+    fixed point ``q`` may repel (GELU at ``q = 1``): variances then drift away from it and the network leaves
+    the edge; ``deep_limit(..., variance=q).variance_slope`` says so.
     Raises :class:`DomainError` where there is no edge: a jump, ``phi' = 0``, ``b < 0``.
     (Schoenholz et al. 2017; Hayou, Doucet, Rousseau 2019.)
 

@@ -83,16 +83,18 @@ def fixed_points(
     system = VarianceMap.of(activation, weight_variance, bias_variance)
     require_digits(digits)
     end = constant(largest, "largest")
-    if not end.is_positive:
-        raise DomainError(f"largest = {end}", "a number > 0")
+    if not (end.is_positive and end <= 10**300):
+        raise DomainError(f"largest = {str(end)[:40]}", "a number > 0, at most 10^300")
     exact = _exact(system, digits)
     if exact is not None:
         return exact
     limit = min(activation.max_variance, activation.derivative_max_variance)
     end = min(end, limit * sp.Rational(63, 64))
+    high = float(sp.N(end))
+    end = min(end, sp.Rational(*high.as_integer_ratio()))  # complete up to what was searched, no further
     with working_precision(SEARCH_BITS):
         low, clear = _near_zero(system)
-        brackets, undecided = _search(system, low, float(sp.N(end)))
+        brackets, undecided = _search(system, low, high)
     first: tuple[FixedPoint, ...] = ()
     value, slope = system.at_zero()
     if value == 0:

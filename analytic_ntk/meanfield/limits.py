@@ -209,14 +209,22 @@ def _fixed_point(system: VarianceMap, variance: ExactNumber | None, digits: int)
     if found.every:
         return sp.S.One, sp.S.One
     kept = [point for point in found.points if point.stable is not False]
+    if found.undecided:
+        low, high = found.undecided[0]
+        raise UndecidedError(
+            f"the fixed points of the variance between {float(low):.3g} and {float(high):.3g}",
+            "a decision",
+            "choose one with variance=...",
+        )
+    if len(kept) == 1 and kept[0].stable is None and kept[0].slope == 1:
+        raise UndecidedError(
+            f"whether the fixed point {kept[0].value} attracts: the variance map has slope 1 there",
+            "a slope below 1",
+            "choose it with variance=...",
+        )
     if len(kept) == 1:
         return _exact_if_simple(system, kept[0].value, digits) or (kept[0].value, kept[0].slope)
     shown = ", ".join(str(point.value)[:20] for point in found.points) or "none"
-    if not kept and found.undecided:
-        low, high = found.undecided[0]
-        raise UndecidedError(
-            f"the fixed points of the variance between {float(low):.3g} and {float(high):.3g}", "a decision"
-        )
     raise DomainError(
         f"{len(kept)} fixed points of the variance that attract (in [0, {found.largest}] there are: {shown})",
         "exactly one",
@@ -284,7 +292,7 @@ def _chi(system: VarianceMap, q: Value, ball: arb) -> Value:
     if isinstance(q, sp.Expr) and (found.radius == 0 or 1 in found):
         exact = exact_mean(system.activation.derivative, q)
         if exact is not None:
-            return sp.nsimplify(sp.simplify(system.weight * exact))
+            return sp.simplify(system.weight * exact)
     return found
 
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from typing import Any
 
+import sympy as sp
+from flint import arb
+
+from analytic_ntk.activation import Activation
+from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
 from analytic_ntk.layers.protocol import activations_of
 from analytic_ntk.network import Network
+from analytic_ntk.pair import Pair
 from analytic_ntk.positivity.linear import Vector
 from analytic_ntk.positivity.nullspace import Features, input_features, push
 from analytic_ntk.positivity.points import exact_points
 from analytic_ntk.positivity.profile import Profile, profile
+from analytic_ntk.systems.ball import Ball
 
 KERNELS = ("ntk", "nngp")
 PAPER = "Carvalho, Costa, Mourao, Oliveira 2024"
@@ -76,7 +84,7 @@ def decide_gram(network: Network, X: Any, kernel: str = "ntk") -> GramDecision:
     space. ``UNDECIDED`` says what is missing; it can occur for the NTK of an activation with jumps, and
     where a polynomial activation follows one that is not a polynomial.
 
-    Raises :class:`DomainError` for bad points or an unknown kernel.
+    Raises :class:`DomainError` for bad points, an unknown kernel, or a kernel that is infinite at a point.
 
     >>> from analytic_ntk import Network, activations
     >>> net = Network.mlp(activations.relu, 1, 2, 0)
@@ -88,6 +96,7 @@ def decide_gram(network: Network, X: Any, kernel: str = "ntk") -> GramDecision:
     if kernel not in KERNELS:
         raise DomainError(f"kernel = {kernel!r}", '"ntk" or "nngp"')
     points = exact_points(X)
+    _require_finite(network, points)
     features = input_features(points)
     steps: list[Step] = []
     blurred = ""
@@ -104,6 +113,26 @@ def decide_gram(network: Network, X: Any, kernel: str = "ntk") -> GramDecision:
         return GramDecision(Positivity.UNDECIDED, kernel, points, (), tuple(steps), blurred)
     verdict = Positivity.SINGULAR if null else Positivity.STRICTLY_POSITIVE
     return GramDecision(verdict, kernel, points, null, tuple(steps))
+
+
+def _require_finite(network: Network, points: Sequence[Vector]) -> None:
+    """Raise :class:`DomainError` where a variance outgrows an activation: the kernel is infinite there."""
+    if all(grows_at_most(phi) is sp.oo for phi in network.activations):
+        return
+    ball = Ball()
+    with working_precision(64):
+        for square in sorted({_square(point) for point in points}):
+            q = ball.number(sp.Rational(square.numerator, square.denominator))
+            network.push(Pair(q, q, q, arb(0), arb(0)), ball)
+
+
+def grows_at_most(activation: Activation) -> sp.Expr:
+    """The variance from which ``E phi(u)^2`` or ``E phi'(u)^2`` is infinite."""
+    return min(activation.max_variance, activation.derivative_max_variance)
+
+
+def _square(point: Vector) -> Fraction:
+    return sum((entry * entry for entry in point), Fraction(0)) / len(point)
 
 
 def _duplicates(points: Sequence[Vector]) -> int:

@@ -12,9 +12,12 @@ import sympy as sp
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
 from analytic_ntk.network import Network
-from analytic_ntk.positivity.decide import PAPER, GramDecision, Positivity, Step, decide_gram
+from analytic_ntk.positivity.decide import PAPER, GramDecision, Positivity, Step, decide_gram, grows_at_most
 from analytic_ntk.positivity.linear import Vector
 from analytic_ntk.positivity.profile import Profile, profile
+
+MAX_DIM = 100_000
+"""Nothing depends on the dimension from 3 on; counterexamples are written out in full."""
 
 
 class Domain(Enum):
@@ -67,12 +70,19 @@ def decide(network: Network, dim: int, domain: Domain = Domain.DISTINCT, kernel:
     >>> found.verdict, [[int(e) for e in x] for x in found.counterexample.points]
     (<Positivity.SINGULAR: 'singular'>, [[1, 0], [-1, 0]])
     """
-    if isinstance(dim, bool) or not isinstance(dim, int) or dim < 1:
-        raise DomainError(f"dim = {dim!r}", "an integer >= 1")
+    if isinstance(dim, bool) or not isinstance(dim, int) or not 1 <= dim <= MAX_DIM:
+        raise DomainError(f"dim = {dim!r}"[:60], f"an integer from 1 to {MAX_DIM}")
     if not isinstance(domain, Domain):
         raise DomainError(f"domain = {domain!r}", f"one of {', '.join(str(d) for d in Domain)}")
     if domain is Domain.SPHERE and dim == 1:
         raise DomainError("the sphere S^0", "dim >= 2", "use decide_gram on the two points")
+    for phi in network.activations:
+        if grows_at_most(phi) is not sp.oo:
+            raise DomainError(
+                f"{phi}, whose kernel is infinite from the variance {grows_at_most(phi)} on",
+                "an activation with a kernel at every variance",
+                "decide_gram, for given points",
+            )
     for points in _candidates(dim, domain):
         found = decide_gram(network, points, kernel)
         if found.verdict is Positivity.SINGULAR:

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from flint import fmpq, fmpq_mat
+from flint import fmpq, fmpq_mat, nmod_mat
 
+PRIME = 2**61 - 1
+MODULAR = 20
+"""From so many unknowns on, full rank is tried modulo a prime first."""
 Vector = tuple[Fraction, ...]
 Sparse = tuple[tuple[int, Fraction], ...]
 """A vector as its nonzero entries, sorted by place."""
@@ -43,6 +46,8 @@ def null_space(rows: Sequence[Vector], size: int) -> tuple[Dependency, ...]:
     given = [[fmpq(e.numerator, e.denominator) for e in row] for row in rows if any(row)]
     if not given or not size:
         return tuple(Dependency(k, ()) for k in range(size))
+    if size >= MODULAR and len(given) >= size and _independent_modulo(given, size):
+        return ()
     form, rank = fmpq_mat(given).rref()
     pivots: list[int] = []
     for i in range(rank):
@@ -52,6 +57,14 @@ def null_space(rows: Sequence[Vector], size: int) -> tuple[Dependency, ...]:
         Dependency(j, tuple((p, -_fraction(form[i, j])) for i, p in enumerate(pivots) if form[i, j] != 0))
         for j in free
     )
+
+
+def _independent_modulo(rows: list[list[fmpq]], size: int) -> bool:
+    """Whether the columns are independent modulo a prime: then they are over the rationals."""
+    if any(int(e.q) % PRIME == 0 for row in rows for e in row):
+        return False
+    reduced = [[int(e.p) * pow(int(e.q), -1, PRIME) % PRIME for e in row] for row in rows]
+    return bool(nmod_mat(len(rows), size, [e for row in reduced for e in row], PRIME).rank() == size)
 
 
 def combined(weights: Sequence[Dependency], basis: Sequence[Dependency]) -> tuple[Dependency, ...]:

@@ -14,6 +14,14 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def resolved(path: Path) -> Path:
+    """The path with its links followed. Raises :class:`OSError` for links in a circle."""
+    try:
+        return path.resolve()
+    except RuntimeError:  # what Python 3.10 to 3.12 raise
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file in one step: a reader sees the old content or the new, never half of it.
 
@@ -21,7 +29,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    path = path.resolve()  # a link stays a link: its target is replaced
+    path = resolved(path)  # a link stays a link: its target is replaced
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:

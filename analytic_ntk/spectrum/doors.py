@@ -187,6 +187,8 @@ def _balls(
             return "series", _by_series(network, kernel, structure, dim, degree, digits, order)
         except PrecisionError as error:
             failure = error
+        except DomainError as error:  # a series that would need too many Hermite coefficients
+            failure = PrecisionError(error.given, error.required, error.remedy)
     most = MAX_NODES if all(_is_quick(network)) else _SLOW_NODES
     try:
         return "quadrature", _by_quadrature(network, kernel, structure, dim, degree, digits, most)

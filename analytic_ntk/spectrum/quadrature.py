@@ -208,14 +208,15 @@ def to_digits(
     ``first_guess`` is how many digits the smallest eigenvalue may lie below the kernel. Raises
     :class:`PrecisionError`, saying what was reached.
     """
-    lost, reached = first_guess, 0
-    while lost <= 20 * digits + 3_000:
+    lost, reached, lonely = first_guess, 0, 0
+    while lost <= 20 * digits + 3_000 and lonely < 3:
         values = integrate(kernel, dim, degree, digits + lost, most_nodes)
         live = [Enclosure.of(v) for v, zero in zip(values, vanishing, strict=True) if not zero]
         good = min((e.digits for e in live), default=digits)
         reached = max(reached, good)
         if good >= digits:
             return values
+        lonely += bool(good == 0 and any(e.digits >= digits for e in live))  # one of them is 0, it seems
         lost += digits - good + 1 if good else lost + 10
     raise PrecisionError(
         f"{reached} digits of eigenvalues up to degree {degree}",

@@ -27,6 +27,7 @@ from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
 from analytic_ntk.notation import x
 from analytic_ntk.pair import Expectations, Pair
+from analytic_ntk.systems.support import ONE, Support, Supports
 
 MAX_JUMP = 12
 """Derivatives up to this order are searched for jumps."""
@@ -140,7 +141,18 @@ def kernel_structure(layers: tuple[Layer, ...], kernel: str) -> Structure:
         pair = layer.push(pair, Shapes())
     found = pair.q12 if kernel == "nngp" else pair.ntk
     assert isinstance(found, Structure)
-    return found
+    known = Pair(ONE, ONE, Support(odd=1), Support())
+    for layer in layers:
+        known = layer.push(known, Supports())
+    support = known.q12 if kernel == "nngp" else known.ntk
+    assert isinstance(support, Support)
+    return Structure(_bounded(found.even, support.even), _bounded(found.odd, support.odd))
+
+
+def _bounded(part: Part, degree: float) -> Part:
+    """With the degree that :mod:`analytic_ntk.systems.support` proves, if it is lower."""
+    degree = min(degree, part.degree)
+    return Part(degree) if degree < math.inf else part
 
 
 def require_known(layers: tuple[Layer, ...]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from analytic_ntk.errors import DomainError
-from analytic_ntk.report.files import write_bytes
+from analytic_ntk.report.files import resolved, write_bytes
 from analytic_ntk.tables import agreement, parquet
 from analytic_ntk.tables.layout import FORMAT, tables_from
 from analytic_ntk.tables.markup import latex_text, markdown_text
@@ -74,7 +74,7 @@ def require_writable(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "not a regular file", str(path))
-    if not path.resolve().parent.is_dir():
+    if not resolved(path).parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from analytic_ntk.errors import DomainError
-from analytic_ntk.report.files import file_mode, sync_folder, write_bytes
+from analytic_ntk.report.files import file_mode, resolved, sync_folder, write_bytes
 from analytic_ntk.tables.files import read, require_writable
 from analytic_ntk.tables.question import Question
 from analytic_ntk.tables.records import HermiteTables
@@ -37,7 +37,7 @@ class Job:
 
     def __init__(self, path: Path, question: Question) -> None:
         require_writable(path)
-        self.path = path.resolve()  # a link stays a link
+        self.path = resolved(path)  # a link stays a link
         self.folder = self.path.with_name(f"{self.path.name}.unfinished")
         self.question = question
 
@@ -103,7 +103,7 @@ class Job:
                         "wait until it is done",
                     ) from None
         place, text = self.folder / _QUESTION, self.question.text()
-        if any(self._units()) and (not place.exists() or place.read_text(encoding="utf-8") != text):
+        if any(self._units()) and (not place.exists() or place.read_bytes() != text.encode()):
             raise DomainError(
                 f"{self.folder} with tables of an unfinished run that asked for something else",
                 "the same activations, variances, orders, digits, columns and versions",
