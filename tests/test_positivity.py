@@ -334,6 +334,12 @@ def test_min_eigenvalue_with_multiplicity() -> None:
     assert abs(float(found) - np.linalg.eigvalsh(gram)[0]) < 1e-13
 
 
+def test_least_eigenvalue_of_one_exact_number() -> None:
+    with working_precision(100):
+        ball = eigenvalue.least_eigenvalue(arb_mat([[3]]))
+        assert ball.contains(3) and float(ball.rad()) < 1e-25
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 6), st.integers(0, 10**6))
 def test_least_eigenvalue_of_random_matrices(size: int, seed: int) -> None:

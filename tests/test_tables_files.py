@@ -502,3 +502,9 @@ def test_files_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_tables_from_content_is_the_inverse(found: tables.HermiteTables) -> None:
     assert tables_from(content_of(found)) == found
+
+
+@pytest.mark.parametrize("path", [5, None, b"x.json", "a\0b.json"])
+def test_what_is_no_path_is_refused(path: object) -> None:
+    with pytest.raises(DomainError, match="path"):
+        tables.read(path)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import sympy as sp
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
 from analytic_ntk.certify import certify
 from analytic_ntk.enclosure import Enclosure
@@ -92,6 +92,7 @@ def least_eigenvalue(matrix: arb_mat) -> arb:
         upper = arb(quotient.upper())
         # the quotient is off by about the square of the residual over the distance to the next eigenvalue
         step = 2 * arb(quotient.rad()) + arb(miss) / abs(upper)
+        step += abs(upper) * arb(2) ** (8 - int(ctx.prec))  # an exact quotient is not a lower bound yet
         while upper - step > lower:
             found = _factorise(matrix, arb((upper - step).lower()))
             if found is not None:

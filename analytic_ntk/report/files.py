@@ -8,10 +8,19 @@ import os
 import tempfile
 from pathlib import Path
 
+from analytic_ntk.errors import DomainError
+
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one step, as UTF-8: see :func:`write_bytes`."""
     write_bytes(path, text.encode())
+
+
+def path_of(path: str | Path) -> Path:
+    """A path from what a user gave. Raises :class:`DomainError` for what cannot be one."""
+    if not isinstance(path, (str, Path)) or "\0" in str(path):
+        raise DomainError(f"the path {path!r}"[:80], "a path of a file")
+    return Path(path)
 
 
 def resolved(path: Path) -> Path:

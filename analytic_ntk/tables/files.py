@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from analytic_ntk.errors import DomainError
-from analytic_ntk.report.files import resolved, write_bytes
+from analytic_ntk.report.files import path_of, resolved, write_bytes
 from analytic_ntk.tables import agreement, parquet
 from analytic_ntk.tables.layout import FORMAT, tables_from
 from analytic_ntk.tables.markup import latex_text, markdown_text
@@ -62,7 +62,7 @@ def write(tables: HermiteTables, path: str | Path, format: str | None = None) ->
     of the file says. Raises :class:`DomainError` for another format (or ``parquet`` without pyarrow),
     :class:`OSError` where the file cannot be written.
     """
-    path = Path(path)
+    path = path_of(path)
     content = rendered(tables, format_of(path, format))
     require_writable(path)
     write_bytes(path, content)
@@ -94,7 +94,7 @@ def read(path: str | Path) -> HermiteTables:
     >>> relu.rows[2].expression, relu.hermite.rows[1].value
     (1/(2*sqrt(pi)), Enclosure(0.5000000000000000000000000000000000000000, exact))
     """
-    path = Path(path)
+    path = path_of(path)
     try:
         found = tables_from(_content(_bytes(path)))
         for table in found.tables:

@@ -10,6 +10,7 @@ import sympy as sp
 from analytic_ntk.activation import Activation
 from analytic_ntk.errors import AnalyticNTKError, DomainError
 from analytic_ntk.exact import ExactNumber
+from analytic_ntk.report.files import path_of
 from analytic_ntk.tables import parquet
 from analytic_ntk.tables.columns import DEFAULT
 from analytic_ntk.tables.compute import table_of
@@ -69,7 +70,7 @@ def compute_into(
     work; :class:`OSError` where the file cannot be written.
     """
     question = Question.of(activations, variances, order, first, digits, columns)
-    return answer_into(Path(path), question, format, progress)
+    return answer_into(path_of(path), question, format, progress)
 
 
 def answer(question: Question, progress: Progress = silent, job: Job | None = None) -> HermiteTables:
