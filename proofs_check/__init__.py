@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from proofs_check.verify import Report, verify, verify_file
+from proofs_check.replay.verify import Report, verify, verify_file
 
 __all__ = ["Report", "verify", "verify_file"]

@@ -34,7 +34,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Replay certificates with ball and rational arithmetic only."""
-    from proofs_check.verify import verify_file
+    from proofs_check.replay.verify import verify_file
 
     rows, code = [], 0
     for path in files:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from proofs_check.checks import KINDS
-from proofs_check.expression import Refusal
+from proofs_check.replay.expression import Refusal
+from proofs_check.replay.kinds import KINDS
 
 FORMAT, VERSION = "analytic-ntk certificate", 1
 MAX_BYTES = 5_000_000

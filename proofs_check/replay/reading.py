@@ -1,0 +1,93 @@
+"""Reading the fields of a certificate strictly, and comparing balls with stated intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import Any
+
+from flint import arb, ctx
+
+from proofs_check.replay.expression import Refusal, ball, check, rational
+
+MAX_POINTS, MAX_DIM, MAX_BITS = 100, 1_000, 8_192
+MAX_WORK = 1_000_000
+"""Nodes of the expression times values taken of it."""
+Json = dict[str, Any]
+Vector = tuple[Fraction, ...]
+
+
+def read_field(data: dict[str, Any], name: str, kind: type) -> Any:
+    value = data.get(name)
+    if not isinstance(value, kind):
+        raise Refusal(f"the field {name!r} is missing or no {kind.__name__}")
+    return value
+
+
+def allow_only(data: dict[str, Any], names: Sequence[str]) -> None:
+    extra = sorted(set(data) - set(names))
+    if extra:
+        raise Refusal(f"the unknown field {extra[0][:40]!r}")
+
+
+def read_vectors(data: dict[str, Any], name: str) -> tuple[Vector, ...]:
+    rows = read_field(data, name, list)
+    if not 1 <= len(rows) <= MAX_POINTS:
+        raise Refusal(f"{name}: {len(rows)} vectors; 1 to {MAX_POINTS} are allowed")
+    found = []
+    for row in rows:
+        if not isinstance(row, list) or not 1 <= len(row) <= MAX_DIM or len(row) != len(rows[0]):
+            raise Refusal(f"{name}: rows of one length from 1 to {MAX_DIM} are required")
+        found.append(tuple(rational(entry, name) for entry in row))
+    return tuple(found)
+
+
+def read_numbers(data: dict[str, Any], name: str) -> list[Fraction]:
+    return [row[0] for row in read_vectors({name: [[entry] for entry in read_field(data, name, list)]}, name)]
+
+
+def read_interval(data: dict[str, Any], name: str) -> tuple[Fraction, Fraction]:
+    pair = read_field(data, name, list)
+    if len(pair) != 2:
+        raise Refusal(f"{name}: two ends are required")
+    low, high = (rational(end, name) for end in pair)
+    if not low <= high:
+        raise Refusal(f"{name}: the ends are in the wrong order")
+    if low <= 0 <= high:
+        raise Refusal(f"{name}: the interval holds 0")
+    return low, high
+
+
+def read_function(data: dict[str, Any], name: str) -> Any:
+    if name not in data:
+        raise Refusal(f"the field {name!r} is missing")
+    check(data[name])
+    return data[name]
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    before, ctx.prec = ctx.prec, bits
+    try:
+        yield
+    finally:
+        ctx.prec = before
+
+
+def accept_within(compute: Callable[[], arb], low: Fraction, high: Fraction, what: str) -> None:
+    """Accept if the computed ball lies in ``[low, high]`` at some precision."""
+    bits = 128
+    while bits <= MAX_BITS:
+        with precision(bits):
+            value = compute()
+            if value >= ball(low) and value <= ball(high):
+                return
+            if value < ball(low) or value > ball(high):
+                raise Refusal(f"{what} lies outside the stated interval")
+        bits *= 2
+    raise Refusal(f"{what} is not seen to lie in the stated interval at {MAX_BITS} bits")
+
+
+def dot(one: Vector, other: Vector) -> Fraction:
+    return sum((a * b for a, b in zip(one, other, strict=True)), Fraction(0))
