@@ -23,7 +23,13 @@ from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError, UndecidedError
 from analytic_ntk.exact import ExactNumber, exact_number
 from analytic_ntk.gaussian import envelope, singularities
-from analytic_ntk.gaussian.identities import as_polynomial, canonical, is_not_smooth, vanishes
+from analytic_ntk.gaussian.identities import (
+    as_polynomial,
+    canonical,
+    is_not_smooth,
+    polynomial_powers,
+    vanishes,
+)
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.gaussian.terms import Terms, terms_of
 from analytic_ntk.gaussian.values import Array, evaluate, real_array
@@ -223,18 +229,8 @@ class Activation:
             pieces = pieces.map(canonical).merged()
         if len(pieces.parts) > 1:
             raise UndecidedError(f"whether {self} is a polynomial", "a decision", "simplify the pieces")
-        (part,) = pieces.parts
-        poly = as_polynomial(part)
-        if poly is not None:
-            return max((k for (k,), c in poly.terms() if not vanishes(c)), default=-1)
-        if not self.parameters and envelope.is_not_polynomial(part):
-            return None
-        for simpler in (canonical(part), sp.simplify(canonical(part))):
-            poly = as_polynomial(simpler)
-            if poly is not None:
-                return max((k for (k,), c in poly.terms() if not vanishes(c)), default=-1)
-        remedy = "give the parameters numbers" if self.parameters else "write the expression in simpler form"
-        raise UndecidedError(f"whether {self} is a polynomial", "a decision", remedy)
+        powers = polynomial_powers(pieces.parts[0])
+        return None if powers is None else max(powers, default=-1)
 
     # ------------------------------------------------------------------------------- growth
 

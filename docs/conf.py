@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sphinx.application import Sphinx
+
 import analytic_ntk
 
 project = "analytic_ntk"
@@ -23,7 +25,9 @@ autodoc_default_options = {"members": True, "exclude-members": "eval, fdiff"}  #
 autodoc_preserve_defaults = True
 
 
-def formulas_as_literal_blocks(app, what, name, obj, options, lines) -> None:  # type: ignore[no-untyped-def]
+def formulas_as_literal_blocks(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
     """The docstrings set formulas off by indentation alone; here each becomes a literal block."""
     fresh: list[str] = []
     inside = False
@@ -38,5 +42,5 @@ def formulas_as_literal_blocks(app, what, name, obj, options, lines) -> None:  #
     lines[:] = fresh
 
 
-def setup(app) -> None:  # type: ignore[no-untyped-def]
+def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", formulas_as_literal_blocks)

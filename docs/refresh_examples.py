@@ -42,7 +42,7 @@ def python_block(source: str, namespace: dict[str, object]) -> str:
             try:
                 exec(compile(example.source, "example", "single"), namespace)
                 got = out.getvalue()
-            except Exception as error:
+            except Exception as error:  # an example may show any error: it becomes the text on the page
                 kind = f"{type(error).__module__}.{type(error).__qualname__}"
                 got = f"Traceback (most recent call last):\n    ...\n{kind}: {error}"
         found = settled(example.want, got).rstrip("\n")

@@ -412,3 +412,14 @@ def test_smooth_heads_keep_their_derivative() -> None:
 def test_properties_are_kept(question: Callable[[Activation], object]) -> None:
     phi = parse("Max(x, 0)")
     assert question(phi) is question(phi) or question(phi) == question(phi)
+
+
+def test_breakpoints_are_numbers_that_balls_know() -> None:
+    for text in ("Max(tanh(x) - 1/2, 0)", "Max(sinh(x) - 3, 0)"):
+        phi = Activation.parse(text)
+        (point,) = phi.pieces.breakpoints
+        below, above = (float(point) + shift for shift in (-1e-9, 1e-9))
+        assert phi(np.array([below]))[0] == 0 < phi(np.array([above]))[0]
+        assert not point.has(sp.atanh, sp.asinh)
+    with pytest.raises(DomainError, match="breakpoint at erfinv"):
+        Activation.parse("Max(erf(x) - 1/2, 0)")

@@ -415,3 +415,11 @@ def test_floats_of_the_catalogue_at_order_10000(name: str, q: str) -> None:
 def test_floats_beyond_float64_are_refused() -> None:
     with pytest.raises(DomainError, match="float64"):
         hermite_floats(Pieces.of(sp.exp(x)), 3, sp.Integer(2000))
+
+
+def test_floats_of_a_function_of_size_1e_minus_20() -> None:
+    """``erf(x) - erf(x + h)``: mean -h E erf'(Z) to first order, E erf'(Z) = 2/sqrt(3 pi)."""
+    found = activations.resolve("erf(x) - erf(x + 10^-20)").hermite_floats(5)
+    expected = -1e-20 * 2 / np.sqrt(3 * np.pi)
+    assert abs(found.values[0] - expected) <= found.error[0] + 1e-35  # of expected itself, in float64
+    assert np.all(found.error < 1e-34)

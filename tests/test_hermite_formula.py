@@ -17,6 +17,7 @@ from analytic_ntk.errors import DomainError, NoClosedFormError, UndecidedError
 from analytic_ntk.gaussian import quadrature
 from analytic_ntk.gaussian.terms import terms_of
 from analytic_ntk.hermite import formula as formula_module
+from analytic_ntk.hermite import recurrence as recurrence_module
 from analytic_ntk.hermite.proof import satisfies
 from analytic_ntk.hermite.recurrence import HermiteRecurrence
 from analytic_ntk.hermite.sequences import n
@@ -31,6 +32,7 @@ OWN = (
     "x^3*Phi(2*x - 1)", "x^2*exp(-x^2)", "x*exp(x/2)*sin(3*x)", "x*erf(x)", "x*exp(x - x^2/2)",
     "cos(x)^3*x^4", "exp(x^2/10)*cos(x)", "exp(-x^2)*sin(x/2 + 1)", "Max(x, 0)^3 - x",
     "Max(x - 1, 0) + Phi(x/3)", "exp(x) - exp(2*x)", "erf(x)*x^4 - 5", "7",
+    "cos(x^2)", "x*cos(x^2/2)",
     "Piecewise((x^2, x < -1), (1, x < 2), (x^3 - 7, True))",
 )  # fmt: skip
 SUMS = ("elu(1)", "selu", "celu(2)", "laplace", "x*exp(-x^2)*Phi(x)", "exp(x - x^2)*Max(x - 1, 0)")
@@ -102,17 +104,37 @@ def test_recurrence_annihilates_certified_coefficients_of_high_order(text: str) 
     assert max(sizes) > 0
 
 
-@pytest.mark.parametrize("text", [t for t in CLASSICS + OWN if t != "7"])
+POLYNOMIALS = [t for t in CLASSICS + OWN if activations.resolve(t).polynomial_degree is not None]
+"""Nothing to prove beyond their finitely many values."""
+
+
+def test_few_are_polynomials() -> None:
+    assert len(POLYNOMIALS) < 8
+
+
+@pytest.mark.parametrize("text", [t for t in CLASSICS + OWN if t not in POLYNOMIALS])
 def test_proof_refutes_a_changed_formula(text: str) -> None:
     """Saboteurs: a factor n, a lost sign, a shifted argument; none may pass as proved."""
     found = activations.resolve(text).hermite_formula()
-    if found.recurrence.order < 1 or (found.even == 0 and found.odd == 0):
-        pytest.skip("a polynomial: nothing to prove beyond its finitely many values")
     root = sp.sqrt(sp.factorial(n))
     even, odd = found.even * root, found.odd * root
     assert satisfies(even, odd, found.recurrence)
     assert not satisfies(even * (n + 3), odd * (n + 3), found.recurrence)
     assert not satisfies(even * 2**n, odd * 2**n, found.recurrence)
+
+
+def test_integer_roots_of_irrational_leading_coefficients() -> None:
+    """By hand; a place where balls cannot exclude 0 is passed too, never divided by."""
+    for polynomial, start, expected in (
+        ((n - 7) * (n - sp.sqrt(2)), 2, 8),
+        (sp.sqrt(2) * (n - 5), 1, 6),
+        ((n - sp.pi) * (n - 40), 0, 41),
+        (n - sp.pi, 0, 0),
+        (n - sp.pi, 9, 9),
+    ):
+        assert recurrence_module._past_roots(sp.expand(polynomial), start) == expected
+    with pytest.raises(UndecidedError):
+        recurrence_module._past_roots(n - sp.pi * 10**7, 0)
 
 
 def test_wrong_initial_values_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:

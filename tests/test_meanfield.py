@@ -344,6 +344,7 @@ def test_tanh_with_bias_against_scipy() -> None:
         (lambda: fixed_points(activations.tanh, 1, "-1/2"), "bias_variance"),
         (lambda: fixed_points(activations.tanh, 1, 0, digits=True), "digits"),
         (lambda: fixed_points(activations.tanh, 1, 0, largest=0), "largest"),
+        (lambda: fixed_points(activations.tanh, 2, 0, largest=10**400), "at most 10\\^300"),
         (lambda: fixed_points(Activation.parse("a*x"), 1, 0), "parameters"),
         (lambda: deep_limit(activations.relu, 3, 0), "0 fixed points"),
         (lambda: deep_limit(activations.tanh, 3, 0, variance=1), "fixed point"),

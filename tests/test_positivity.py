@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from analytic_ntk import Activation, Dense, Network, Nonlinearity, Residual, activations
 from analytic_ntk.arithmetic.precision import working_precision
-from analytic_ntk.errors import DomainError, UndecidedError
+from analytic_ntk.errors import DomainError
 from analytic_ntk.layers import LayerNorm
 from analytic_ntk.positivity import (
     Decision,
@@ -449,9 +449,23 @@ def test_profile_of_every_catalogue_activation() -> None:
             assert two is None, name
 
 
-def test_profile_undecided_is_said() -> None:
-    # sin^2 + cos^2 - 1 in a disguise that no rule sees through would be the case; here: never silently wrong
-    assert profile(Activation.parse("sin(x)^2 + cos(x)^2")).constant
+@pytest.mark.parametrize(
+    ("text", "polynomial"),
+    [
+        ("sin(x)^2 + cos(x)^2", {0}),
+        ("cosh(x)^2 - sinh(x)^2 + x", {0, 1}),
+        ("x*sin(x)^2 + x*cos(x)^2 - 2", {0, 1}),
+        ("erf(x) + erfc(x) + x^2", {0, 2}),
+        ("sin(x)^2 + 2*cos(x)^2", None),
+        ("cosh(x)^2 - sinh(2*x)/2", None),
+        ("exp(x^2/10)*cos(x)", None),
+        ("sin(x)*sin(2*x)*x^2", None),
+        ("cos(x^2) + x", None),
+        ("exp(log(2)*x + x) - exp(x*log(2))*exp(x) + x^3", {3}),
+    ],
+)
+def test_profile_sees_through_disguises(text: str, polynomial: set[int] | None) -> None:
+    assert profile(Activation.parse(text)).polynomial == polynomial
 
 
 @pytest.mark.parametrize(
@@ -480,5 +494,15 @@ def test_bad_kernel_and_symbols() -> None:
         decide_gram(Network.mlp(activations.relu, 1, 2, 0), HALF, "kernel")
     with pytest.raises(DomainError):
         decide_gram(Network.mlp(activations.relu, 1, sp.Symbol("w", positive=True), 0), HALF)
-    with pytest.raises((DomainError, UndecidedError)):
+    with pytest.raises(DomainError):
         decide_gram(Network.mlp(activations.leaky_relu(sp.Symbol("a", real=True)), 1, 1, 0), HALF)
+
+
+def test_infinite_kernels_are_refused() -> None:
+    network = Network.mlp(Activation.parse("exp(x^2/3)"), 1, 1, 0)  # E phi(u)^2 is finite below 3/4
+    assert decide_gram(network, [["1/2"], [1 / 4]]).verdict is Positivity.STRICTLY_POSITIVE
+    for where in ([["1/2"], [1]], [[10**30]]):
+        with pytest.raises(DomainError, match="infinite"):
+            decide_gram(network, where)
+    with pytest.raises(DomainError, match="infinite"):
+        decide(network, 2)

@@ -526,3 +526,14 @@ def test_decay_plot_shows_both_parities_and_their_predictions() -> None:
     assert decay_plot(found, law) == svg  # the same data gives the same bytes
     with pytest.raises(DomainError):
         decay_plot(found, spectrum.decay(network, 4))
+
+
+def test_a_linear_layer_after_relu_keeps_the_structure() -> None:
+    """``relu`` then the identity: the NNGP is that of relu, whose odd degrees from 3 on are missing."""
+    network = Network.mlp([activations.relu, Activation.parse("x")], 2, 1, 0)
+    deep = spectrum.sphere(network, 3, 6, kernel="nngp")
+    flat = spectrum.sphere(Network.mlp(activations.relu, 1, 1, 0), 3, 6, kernel="nngp")
+    assert deep.eigenvalues[3] == deep.eigenvalues[5] == 0
+    for one, other in zip(deep.eigenvalues, flat.eigenvalues, strict=True):
+        ends = [v if isinstance(v, Enclosure) else enclose(v, 20) for v in (one, other)]
+        assert ends[0].overlaps(ends[1])

@@ -500,6 +500,14 @@ def test_files_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert link.is_symlink() and tables.read(path).digits == 11
 
 
+def test_links_in_a_circle_are_an_os_error(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    one.symlink_to(other)
+    other.symlink_to(one)
+    with pytest.raises(OSError, match="symbolic links"):
+        start(one)
+
+
 def test_tables_from_content_is_the_inverse(found: tables.HermiteTables) -> None:
     assert tables_from(content_of(found)) == found
 

@@ -40,11 +40,6 @@ class ConditionalPhi(BallEvaluated):
                 return sp.S.Zero
         return None
 
-    def unfold(self) -> sp.Expr:
-        """The same in terms of :class:`Phi`."""
-        h, k, r = self.args
-        return Phi((k - r * h) / sp.sqrt(1 - r**2))
-
     def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
         h, k, r = self.args
         inner = (k - r * h) / sp.sqrt(1 - r**2)
@@ -89,11 +84,6 @@ class Ridge(BallEvaluated):
             if gap.is_zero is False:
                 return sp.S.Zero
         return None
-
-    def unfold(self) -> sp.Expr:
-        """The same as an exponential."""
-        h, k, r = self.args
-        return sp.exp(-(h**2 - 2 * r * h * k + k**2) / (2 * (1 - r**2)))
 
     def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
         h, k, r = self.args
@@ -231,11 +221,6 @@ class Angle(BallEvaluated):
         if common != 1:
             return cls(a / common, b / common, c / common)
         return None
-
-    def unfold(self) -> sp.Expr:
-        """The same as an arc cosine."""
-        a, b, c = self.args
-        return sp.acos(c / sp.sqrt(a * b))
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         a, b, c = self.args

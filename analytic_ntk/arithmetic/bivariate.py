@@ -21,11 +21,6 @@ def phi_cdf(h: Ball) -> Ball:
     return (-h / arb(2).sqrt()).erfc() / 2
 
 
-def phi_density(h: Ball) -> Ball:
-    """``exp(-h^2/2) / sqrt(2 pi)``."""
-    return (-h * h / 2).exp() / (2 * arb.pi()).sqrt()
-
-
 def integrate(function: Callable[[acb], acb], lower: Ball, upper: Ball) -> acb:
     """``int_lower^upper`` of an integrand that is meromorphic (python callback errors are re-raised).
 

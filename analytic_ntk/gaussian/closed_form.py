@@ -1,7 +1,6 @@
 """Closed forms of Gaussian expectations as tidy sympy expressions, each proved equal to its derivation.
 
-The moment engine derives the raw expression; the tidy one is accepted only if it is shown equal to the
-raw one, symbolically or by overlapping enclosures at rational points.
+The moment engine derives the raw expression; the tidy one is accepted only if algebra shows the two equal.
 """
 
 from __future__ import annotations
@@ -11,13 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import sympy as sp
-from flint import acb, arb
 
 from analytic_ntk.arithmetic.atoms import Angle, ConditionalPhi, Phi2, RealPart, Ridge
 from analytic_ntk.arithmetic.functions import Phi, merge_reflections
-from analytic_ntk.arithmetic.interpret import compile_ball, exact_ball
-from analytic_ntk.arithmetic.precision import working_precision
-from analytic_ntk.errors import NoClosedFormError, PrecisionError
+from analytic_ntk.errors import NoClosedFormError
 from analytic_ntk.gaussian.moments import line_moment, pair_moment
 from analytic_ntk.gaussian.operations import SYMBOLIC
 from analytic_ntk.gaussian.terms import Term, Terms
@@ -26,19 +22,14 @@ from analytic_ntk.notation import q11, q12, q22
 MAX_OPERATIONS = 250
 """Longer expressions are only factored lightly: rewriting them takes minutes and helps no reader."""
 ATOMS = (Angle, Phi, Phi2, ConditionalPhi, Ridge, RealPart, sp.exp)
-_CHECK_POINTS = (
-    (sp.Rational(7, 9), sp.Rational(5, 4), sp.Rational(-1, 3)),
-    (sp.Rational(1, 2), sp.S.One, sp.Rational(2, 5)),
-)
 
 
 @dataclass(frozen=True)
 class ClosedForm:
-    """``expression`` equals the engine's ``raw`` result; ``proof`` says how that was established."""
+    """``expression`` equals the engine's ``raw`` result, by algebra."""
 
     expression: sp.Expr
     raw: sp.Expr
-    proof: str
 
 
 @lru_cache(maxsize=512)
@@ -67,7 +58,7 @@ def _conjugate(term: Term) -> Term:
     return Term(
         sp.expand(sp.conjugate(term.coefficient)),
         term.power,
-        term.a,
+        sp.expand(sp.conjugate(term.a)),
         sp.expand(sp.conjugate(term.b)),
         term.psi,
     )
@@ -133,13 +124,55 @@ def _real_part(value: sp.Expr) -> sp.Expr:
 
 def _settle(raw: sp.Expr) -> ClosedForm:
     tidy = tidied(raw)
-    if tidy == raw:
-        return ClosedForm(raw, raw, "derived")
-    if sp.count_ops(raw) <= MAX_OPERATIONS and sp.expand(tidy - raw) == 0:
-        return ClosedForm(tidy, raw, "symbolic")
-    if _agree_at_points(tidy, raw):
-        return ClosedForm(tidy, raw, "enclosures overlap to 60 digits at rational points")
-    return ClosedForm(raw, raw, "derived")
+    return ClosedForm(tidy if tidy == raw or is_same(tidy, raw) else raw, raw)
+
+
+def is_same(one: sp.Expr, other: sp.Expr) -> bool:
+    """Whether two expressions are shown equal, by algebra alone.
+
+    Their difference as a polynomial in exponentials, roots and other functions, each with a name; a root's
+    square is its radicand.
+    """
+    difference = sp.expand(one - other)
+    if difference == 0:
+        return True
+    difference = sp.expand(difference.rewrite((sp.sinh, sp.cosh), sp.exp))
+    names: dict[sp.Expr, sp.Dummy] = {}
+
+    def name(node: sp.Expr) -> sp.Expr:
+        """Bottom up, so that arguments written differently get one form first."""
+        if node.is_Atom:
+            return node
+        if isinstance(node, (sp.Add, sp.Mul)) or (isinstance(node, sp.Pow) and node.exp.is_Integer):
+            return node.func(*map(name, node.args))
+        if isinstance(node, sp.Pow) and node.exp.is_Rational and node.exp.q == 2:
+            root = names.setdefault(sp.sqrt(sp.expand(node.base)), sp.Dummy("r"))
+            return root**node.exp.p
+        if isinstance(node, sp.exp):  # exp(a + b) and exp(a) exp(b) are one
+            factors = []
+            for summand in sp.Add.make_args(_apart(node.args[0])):
+                rate, rest = summand.as_coeff_Mul()
+                if rate.is_Integer and rate != 0:
+                    factors.append(names.setdefault(sp.exp(rest), sp.Dummy("e")) ** rate)
+                else:
+                    factors.append(names.setdefault(sp.exp(summand), sp.Dummy("e")))
+            return sp.Mul(*factors)
+        return names.setdefault(node.func(*map(_apart, node.args)), sp.Dummy("f"))
+
+    top, _ = sp.fraction(sp.together(name(difference)))
+    top = sp.expand(top)
+    for node, symbol in names.items():
+        if isinstance(node, sp.Pow) and node.base.is_polynomial(*node.base.free_symbols):
+            powers = sp.Poly(top, symbol).terms()
+            top = sp.expand(sum(c * node.base ** (k // 2) * symbol ** (k % 2) for (k,), c in powers))
+    return bool(top == 0)
+
+
+def _apart(expr: sp.Expr) -> sp.Expr:
+    """A rational function as a sum over one common, expanded denominator."""
+    top, bottom = sp.fraction(sp.together(expr))
+    bottom = sp.expand(bottom)
+    return sp.Add(*(summand / bottom for summand in sp.Add.make_args(sp.expand(top))))
 
 
 def tidied(raw: sp.Expr) -> sp.Expr:
@@ -212,27 +245,3 @@ def _gather_exponentials(expr: sp.Expr) -> sp.Expr:
                 coefficient, partner = partner, coefficient
         rest += coefficient * sp.exp(exponent)
     return rest
-
-
-def _agree_at_points(one: sp.Expr, other: sp.Expr) -> bool:
-    """Whether the enclosures of two expressions overlap, to 60 digits, at rational points."""
-    symbols = tuple(sorted(one.free_symbols | other.free_symbols, key=str))
-    functions = [compile_ball(e, symbols) for e in (one, other)]
-    for a, b, c in _CHECK_POINTS:
-        known = {q11: a, q22: b, q12: c}
-        with working_precision(320):
-            point = [exact_ball(known.get(s, sp.Rational(3 + i, 7))) for i, s in enumerate(symbols)]
-            try:
-                left, right = (_real(f(*point)) for f in functions)
-            except (PrecisionError, NoClosedFormError):
-                return False
-            difference = left - right
-            if not (
-                difference.is_finite() and difference.contains(arb(0)) and difference.rad() < arb(10) ** -60
-            ):
-                return False
-    return True
-
-
-def _real(value: arb | acb) -> arb:
-    return value.real if isinstance(value, acb) else value

@@ -11,11 +11,10 @@ from functools import cached_property, lru_cache
 
 import sympy as sp
 
-from analytic_ntk.gaussian.identities import as_polynomial, canonical, vanishes
+from analytic_ntk.errors import UndecidedError
+from analytic_ntk.gaussian.identities import Powers, polynomial_powers, vanishes
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.notation import x
-
-Powers = dict[int, sp.Expr]
 
 
 @dataclass(frozen=True)
@@ -28,14 +27,10 @@ class Half:
     @cached_property
     def powers(self) -> Powers | None:
         """The nonzero coefficients if it is shown to be a polynomial on ``t > 0``; ``None``: not shown."""
-        if len(self.pieces.parts) > 1:
+        try:
+            return polynomial_powers(self.pieces.parts[0], (1,)) if len(self.pieces.parts) == 1 else None
+        except UndecidedError:
             return None
-        (part,) = self.pieces.parts
-        for form in (part, canonical(part)):
-            polynomial = as_polynomial(form)
-            if polynomial is not None:
-                return {k: c for (k,), c in polynomial.terms() if not vanishes(c)}
-        return {} if vanishes(part) else None
 
     @property
     def degree(self) -> int | None:

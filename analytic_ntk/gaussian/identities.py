@@ -9,7 +9,10 @@ import sympy as sp
 from analytic_ntk.arithmetic import functions as fn
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.errors import UndecidedError
+from analytic_ntk.gaussian.envelope import is_not_polynomial
 from analytic_ntk.gaussian.pieces import Pieces
+from analytic_ntk.gaussian.terms import Terms, terms_of
 from analytic_ntk.notation import x
 
 
@@ -17,6 +20,61 @@ def as_polynomial(expr: sp.Expr) -> sp.Poly | None:
     """The expression as a polynomial in ``x``, if it expands to one."""
     expr = sp.expand(expr)
     return sp.Poly(expr, x) if expr.is_polynomial(x) else None
+
+
+Powers = dict[int, sp.Expr]
+"""The nonzero coefficients of a polynomial, by power."""
+
+
+def polynomial_powers(part: sp.Expr, sides: tuple[int, ...] = (1, -1)) -> Powers | None:
+    """The powers of a smooth function that is a polynomial; ``None`` if it is proved not to be one.
+
+    With ``sides = (1,)``: on ``t > 0``. Raises :class:`UndecidedError` where neither can be shown.
+
+    >>> polynomial_powers(sp.sin(x) ** 2 + sp.cos(x) ** 2), polynomial_powers(sp.exp(x**2) * sp.cos(x))
+    ({0: 1}, None)
+    """
+    terms = terms_of(Pieces((), (part,)))
+    forms = [part, canonical(part)]
+    if terms is not None:
+        forms.append(sp.Add(*(term.expression() for term in terms)))
+    for form in forms:
+        polynomial = as_polynomial(form)
+        if polynomial is not None:
+            return {k: c for (k,), c in polynomial.terms() if not vanishes(c)}
+    numeric = not part.free_symbols - {x}
+    if numeric and (_has_an_exponential(terms or ()) or is_not_polynomial(part, sides)):
+        return None
+    if vanishes(part):
+        return {}
+    simpler = as_polynomial(sp.simplify(forms[1]))
+    if simpler is not None:
+        return {k: c for (k,), c in simpler.terms() if not vanishes(c)}
+    raise UndecidedError(
+        f"whether {part} is a polynomial",
+        "a decision",
+        "write it in simpler form" if numeric else "give the parameters numbers",
+    )
+
+
+def _has_an_exponential(terms: Terms) -> bool:
+    """Whether some ``exp(a x^2 + b x)`` with a nonzero coefficient is left, of an exponent unlike all others.
+
+    Such functions are independent over the polynomials.
+    """
+    if any(term.psi is not None for term in terms):
+        return False
+    exponents = {(term.a, term.b) for term in terms}
+    with working_precision(120):
+        for own in exponents:
+            others = (exponents - {own}) | {(sp.S.Zero, sp.S.Zero)}
+            alone = all(
+                any(nonzero_at(p - q, sp.S.Zero) for p, q in zip(own, o, strict=True)) for o in others
+            )
+            coefficients = (t.coefficient for t in terms if (t.a, t.b) == own)
+            if alone and any(nonzero_at(c, sp.S.Zero) for c in coefficients):
+                return True
+    return False
 
 
 _PROBES = tuple(sp.Rational(p, q) for p, q in ((3, 7), (-5, 4), (17, 9), (-31, 8)))

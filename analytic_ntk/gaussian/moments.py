@@ -186,8 +186,14 @@ def pair_moment(
         norm = ops.number(sp.S.One)
         variance, covariance, edge_root = (q11, q22), q12, root_det
     else:
+        _require_tamed(f.a, g.a, q11, q22, det, ops)
+        if f.psi is not None and g.psi is not None and (f.a.has(sp.I) or g.a.has(sp.I)):
+            raise NoClosedFormError(
+                f"E of ({f.expression()})(u) times ({g.expression()})(v)",
+                "two half-spaces only with real quadratic exponents (their correlation is complex here)",
+                "use certified or float64 values",
+            )
         scale = ops.tidy(1 - 2 * a1 * q11 - 2 * a2 * q22 + 4 * a1 * a2 * det)
-        _require_positive(scale, 1 - 2 * a1 * q11, 1 - 2 * a2 * q22)
         norm = 1 / ops.sqrt(scale)
         variance = (ops.tidy((q11 - 2 * a2 * det) / scale), ops.tidy((q22 - 2 * a1 * det) / scale))
         covariance = ops.tidy(q12 / scale)
@@ -258,10 +264,17 @@ def _moment(
     return _table(_Problem(halves, atoms, spreads, ops), state, k, l)[k][l]
 
 
-def _require_positive(*values: Number) -> None:
-    for value in values:
-        positive = sp.re(value).is_positive if isinstance(value, sp.Basic) else value.real > 0
-        if positive is False or (not isinstance(value, sp.Basic) and not positive):
+def _require_tamed(a1: sp.Expr, a2: sp.Expr, q11: Number, q22: Number, det: Number, ops: Operations) -> None:
+    """``Re(Sigma^-1 - 2 diag(a))`` must be positive definite: the integral converges.
+
+    By congruence ``det(1 - 2 diag(a) Sigma)`` is then a product of two numbers of positive real part, so the
+    principal root of it is the right one for complex ``a`` too.
+    """
+    r1, r2 = (ops.number(sp.re(a)) for a in (a1, a2))
+    left, right = 1 - 2 * r1 * q11, 1 - 2 * r2 * q22
+    for value in (left, right, ops.tidy(left + right - 1 + 4 * r1 * r2 * det)):
+        positive = value.is_positive if isinstance(value, sp.Basic) else bool(value.real > 0)
+        if positive is False:
             raise NoClosedFormError(
                 "a term exp(a x^2) that its Gaussian does not tame", "2 a q < 1", "lower the variance"
             )

@@ -7,7 +7,6 @@ or ``s = 1``, that is, a half-space. ``b`` may be complex (sin, cos).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sympy as sp
@@ -179,8 +178,3 @@ def _one_term(summand: sp.Expr) -> Term | None:
         else:
             return None
     return Term(coefficient, power, sp.expand(a), sp.expand(b), psi)
-
-
-def is_real_rational(terms: Iterable[Term]) -> bool:
-    """Whether no coefficient or exponent is complex."""
-    return not any(e.has(sp.I) for t in terms for e in (t.coefficient, t.a, t.b))

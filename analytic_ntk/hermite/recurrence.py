@@ -84,7 +84,8 @@ class HermiteRecurrence:
 def hermite_recurrence(terms: Terms, q: sp.Expr) -> HermiteRecurrence:
     """The recurrence of a canonical function at an exact variance.
 
-    Raises :class:`NoClosedFormError` for more than ten breakpoints.
+    Raises :class:`NoClosedFormError` where elimination would take minutes (more than ten breakpoints, many
+    irrational constants), :class:`UndecidedError` where the leading coefficient cannot be told from 0.
 
     >>> from analytic_ntk.gaussian.pieces import Pieces
     >>> from analytic_ntk.notation import x
@@ -114,10 +115,17 @@ def _past_roots(polynomial: sp.Expr, start: int) -> int:
     if not polynomial.has(n):
         return start
     coefficients = sp.Poly(polynomial, n).all_coeffs()
-    if polynomial.free_symbols - {n} or all(c.is_Rational for c in coefficients):
-        roots = sp.Poly(polynomial, n).ground_roots() if polynomial.free_symbols == {n} else {}
-        roots = roots or sp.roots(sp.Poly(polynomial, n), filter="Z")
-        return max([start, *(int(root) + 1 for root in roots if root.is_Integer)])
+    if all(c.is_Rational for c in coefficients):
+        roots = sp.Poly(polynomial, n).ground_roots()
+    elif polynomial.free_symbols - {n}:
+        roots = sp.roots(sp.Poly(polynomial, n), filter="Z")
+    else:
+        return _past_enclosed_roots(coefficients, start)
+    return max([start, *(int(root) + 1 for root in roots if root.is_Integer)])
+
+
+def _past_enclosed_roots(coefficients: list[sp.Expr], start: int) -> int:
+    """The same for irrational coefficients, in balls: where 0 is not excluded counts as a root."""
     with working_precision(256):
         balls = [exact_ball(c) for c in coefficients]
         if balls[0].contains(0):

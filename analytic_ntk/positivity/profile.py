@@ -18,9 +18,8 @@ import sympy as sp
 
 from analytic_ntk.activation import Activation
 from analytic_ntk.errors import UndecidedError
-from analytic_ntk.gaussian import envelope
-from analytic_ntk.gaussian.halves import Half, Powers, halves
-from analytic_ntk.gaussian.identities import is_not_smooth, vanishes
+from analytic_ntk.gaussian.halves import Half, halves
+from analytic_ntk.gaussian.identities import Powers, is_not_smooth, polynomial_powers, vanishes
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.notation import x
 
@@ -114,12 +113,4 @@ def _powers(half: Half, activation: Activation) -> Powers | None:
             )
     if len(pieces.parts) > 1:
         return None
-    if half.powers is not None:
-        return half.powers
-    if envelope.is_not_polynomial(pieces.parts[0], sides=(1,)):
-        return None
-    raise UndecidedError(
-        f"whether {pieces.parts[0]} is a polynomial on t > 0 (a part of {activation})",
-        "a decision",
-        "write the activation in simpler form",
-    )
+    return polynomial_powers(pieces.parts[0], sides=(1,))

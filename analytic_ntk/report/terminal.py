@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console, JustifyMethod, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table as RichTable
@@ -65,8 +65,8 @@ def show_table(table: Table, console: Console) -> None:
     """Print a table; one whose numbers do not fit side by side is printed row under row."""
     rich = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, heading in enumerate(table.columns):
-        side = "left" if index == 0 or not table.numeric else "right"
-        rich.add_column(heading, justify=side, overflow="fold")  # type: ignore[arg-type]
+        side: JustifyMethod = "left" if index == 0 or not table.numeric else "right"
+        rich.add_column(heading, justify=side, overflow="fold")
     for row in table.rows:
         rich.add_row(*(Text(cell, overflow="fold") for cell in row))
     widest = sum(max(map(len, column)) + 3 for column in zip(table.columns, *table.rows, strict=True))

@@ -41,7 +41,7 @@ def _closed_or_not(
             pass
     expression = piecewise_expression(f)
     value = Dual.of(expression, expression, *covariance)
-    return ClosedForm(value, value, "definition")
+    return ClosedForm(value, value)
 
 
 @dataclass(frozen=True)

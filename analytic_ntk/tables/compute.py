@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
+from typing import Any
 
 import sympy as sp
 from flint import arb
@@ -50,9 +51,10 @@ def table_of(question: Question, activation: Activation, variance: sp.Expr) -> T
         exact = None
         if wanted & {"kind", "expression"} and row.expression is not None:
             exact = settled(row.expression)
+        given: dict[str, Any] = {name: _short(cell, digits) for name, cell in cells.items()}
         texts = {"kind": "certified" if exact is None else "exact", "expression": exact}
-        given = {name: _short(cell, digits) for name, cell in cells.items()}
-        rows.append(Row(row.n, **given, **{k: v for k, v in texts.items() if k in wanted}))  # type: ignore[arg-type]
+        given |= {name: text for name, text in texts.items() if name in wanted}
+        rows.append(Row(row.n, **given))
     return Table(
         activation,
         variance,

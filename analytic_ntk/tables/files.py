@@ -27,7 +27,14 @@ FORMATS: dict[str, Callable[[HermiteTables], str]] = {
 """The text formats by name; ``parquet`` is the one other."""
 
 READABLE = ("json", "csv", "parquet")
-ENDINGS = {".csv": "csv", ".json": "json", ".md": "markdown", ".tex": "latex", ".parquet": "parquet", ".txt": "table"}  # fmt: skip # noqa: E501
+ENDINGS = {
+    ".csv": "csv",
+    ".json": "json",
+    ".md": "markdown",
+    ".tex": "latex",
+    ".parquet": "parquet",
+    ".txt": "table",
+}
 MAX_BYTES = 1 << 30
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import re
+import sys
 from pathlib import Path
-from types import TracebackType
 
 from analytic_ntk.errors import DomainError
 from analytic_ntk.report.files import file_mode, resolved, sync_folder, write_bytes
@@ -20,10 +20,8 @@ from analytic_ntk.tables.question import Question
 from analytic_ntk.tables.records import HermiteTables
 from analytic_ntk.tables.text import json_text
 
-try:
+if sys.platform != "win32":  # there two runs at once are not told apart
     import fcntl
-except ImportError:  # Windows: two runs at once are not told apart there
-    fcntl = None  # type: ignore[assignment]
 
 _QUESTION, _LOCK, _WHOLE = "question.json", "lock", "finished"
 
@@ -51,7 +49,7 @@ class Job:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:  # fmt: skip # noqa: E501
+    def __exit__(self, *failure: object) -> None:
         if self.folder.exists() and not any(self._units()):
             self.clear()  # nothing worth keeping
         os.close(self.lock)
@@ -92,7 +90,7 @@ class Job:
     # ------------------------------------------------------------------------------- inside
 
     def _take(self) -> None:
-        if fcntl is not None:
+        if sys.platform != "win32":
             try:
                 fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:

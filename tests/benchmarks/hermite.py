@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import mpmath
@@ -122,7 +123,7 @@ def main(name: str, variance: str) -> None:
     total, worst = 0.0, mpmath.inf
     samples = [n if truth[n] != 0 else n + 1 for n in SAMPLES]
     for n in samples:
-        taken, value = seconds(lambda n=n: by_mpmath(phi, q, n, DIGITS))  # type: ignore[misc]
+        taken, value = seconds(partial(by_mpmath, phi, q, n, DIGITS))
         total += taken
         worst = min(worst, -mpmath.log10(abs(value - truth[n]) / abs(truth[n]) + mpmath.mpf(10) ** -99))
     taken = total / len(samples) * (ORDER + 1)
@@ -131,7 +132,7 @@ def main(name: str, variance: str) -> None:
     best: dict[str, tuple[list[str], float, int]] = {}
     for rule in ("numpy", "scipy"):
         for count in COUNTS:
-            taken, values = seconds(lambda rule=rule, count=count: gauss(rule, count, phi, q))  # type: ignore[misc]
+            taken, values = seconds(partial(gauss, rule, count, phi, q))
             shown = [digits_reached(values, truth, a, b) for a, b in RANGES]
             line(f"Gauss-Hermite, {rule}, {count} nodes", shown, taken, taken / ours)
             score = sum(int(s) for s in shown if s.isdigit())
