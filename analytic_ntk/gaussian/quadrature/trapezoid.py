@@ -143,7 +143,8 @@ def line_rule(
     with working_precision(BOUND_BITS):
         product = multiply(factors)
         radius = tails.window(lambda r: tails.tail_bound(growth, r), target / 8)
-        for _ in range(6):
+        finer = 1.0
+        for attempt in range(10):
             reach = radius + 1.0
             cap = cap_height(target, scale, arb(1))
             top = top_height(factors, reach, cap)
@@ -153,7 +154,7 @@ def line_rule(
                 return ((line.sqrt() if power == 2 else line) * off_line(a)).upper()
 
             at, step, bound = choose_step(size, top, target / 4)
-            grid = Grid.covering(radius, min(step, 1.0))
+            grid = Grid.covering(radius, min(step * finer, 1.0))
             r = grid.radius
             error = discretisation_bound(bound, at, grid.step) + tails.tail_bound(growth, r)
             small = target / (64 * gaussian(r))
@@ -168,6 +169,11 @@ def line_rule(
             if error < target:
                 break
             radius *= 1.06
+            finer *= (
+                0.7 if attempt else 1.0
+            )  # a function that grows along the sides faster than the kernel falls
+        if not error < scale:
+            raise PrecisionError("the trapezoidal rule: no bound", "an error below the values")
         if grid.count > MAX_COUNT:
             raise PrecisionError(
                 f"{2 * grid.count} nodes", f"at most {2 * MAX_COUNT}", "reduce the variance or the digits"
