@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from fractions import Fraction
 from typing import Any
 
@@ -447,6 +449,30 @@ def test_profile_of_every_catalogue_activation() -> None:
             assert two == 2**phi.homogeneity, name
         else:
             assert two is None, name
+
+
+@pytest.mark.parametrize(
+    ("count", "d", "text", "depth", "bias"),
+    [(40, 3, "x^3", 2, 0), (30, 2, "x^2 + x", 2, 0), (25, 2, "x^2", 2, 1), (40, 1, "x^5", 2, 1)],
+)
+def test_polynomials_at_many_floats(count: int, d: int, text: str, depth: int, bias: int) -> None:
+    """The null space against the float singular values of the monomials, and the vectors exactly."""
+    points = np.random.default_rng(count).standard_normal((count, d))
+    network = Network.mlp(Activation.parse(text), depth, 1, bias)
+    found = decide_gram(network, points)
+    support = [1, 2] if text == "x^2 + x" else [int(text[2:])]
+    powers = {1}
+    for _ in range(depth):
+        base = sorted(powers | ({0} if bias else set()))
+        powers = {sum(c) for k in support for c in itertools.combinations_with_replacement(base, k)}
+    powers |= {0} if bias else set()
+    exponents = [e for e in itertools.product(range(max(powers) + 1), repeat=d) if sum(e) in powers]
+    assert found.nullity == count - min(count, len(exponents))  # generic points
+    exact = [[Fraction(float(entry)) for entry in row] for row in points]
+    for u in found.null_vectors[:2]:
+        for e in exponents:
+            row = [math.prod(map(pow, point, e), start=Fraction(1)) for point in exact]
+            assert sum(map(operator.mul, u, row)) == 0
 
 
 @pytest.mark.parametrize(

@@ -154,10 +154,9 @@ def _step(layer: Layer, features: Features) -> Step:
             bias = "a bias keeps only null vectors with sum 0" if layer.bias_variance != 0 else "no bias"
             return Step(str(layer), bias, "sum of positive semidefinite matrices")
         case Nonlinearity():
-            s, nullity = profile(layer.activation), features.nullity
-            state = "no null vector" if nullity == 0 else f"null space of dimension {nullity}"
-            fact = f"{'; '.join(s.identities())}: {state}"
-            return Step(str(layer.activation), fact, _reference(s, nullity))
+            s = profile(layer.activation)
+            fact = f"{'; '.join(s.identities())}: {_state(features)}"
+            return Step(str(layer.activation), fact, _reference(s, features))
         case Residual():
             fact = "null vectors common to both summands"
             return Step("Residual", fact, "sum of positive semidefinite matrices")
@@ -166,9 +165,22 @@ def _step(layer: Layer, features: Features) -> Step:
     return Step(type(layer).__name__, "", "")
 
 
-def _reference(s: Profile, nullity: int) -> str:
+def _state(features: Features) -> str:
+    if features.degrees is not None:
+        return f"all monomials of the inputs of the degrees {_listed(features.degrees)}"
+    return f"null space of dimension {features.nullity}" if features.nullity else "no null vector"
+
+
+def _listed(degrees: frozenset[int]) -> str:
+    shown = sorted(degrees)
+    if len(shown) > 2 and shown[-1] - shown[0] == len(shown) - 1:
+        return f"{shown[0]} to {shown[-1]}"
+    return ", ".join(map(str, shown[:12])) + (f", .. {shown[-1]}" if len(shown) > 12 else "") or "none"
+
+
+def _reference(s: Profile, features: Features) -> str:
     if s.polynomial is not None:
         return f"{PAPER}, sharpness: polynomial activations have finite rank"
-    if nullity == 0:
+    if features.nullity == 0:
         return f"{PAPER}, Theorem 3 and Proposition 1"
     return f"{PAPER}, Theorem 3 on every pair of lines"

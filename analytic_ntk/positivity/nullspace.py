@@ -35,6 +35,7 @@ from analytic_ntk.positivity.linear import (
     null_space,
     sparse,
 )
+from analytic_ntk.positivity.monomials import monomial_dependencies
 from analytic_ntk.positivity.points import Lines, lines_of
 from analytic_ntk.positivity.profile import Profile, profile
 
@@ -47,16 +48,31 @@ MAX_DEGREE = 4_000
 class Features:
     """The vectors ``z_i`` of a layer, up to a linear isomorphism.
 
-    ``free`` are the indices that can take part in a null vector, ``coordinates`` their vectors; each other
-    vector is independent of all the rest. ``degrees`` (while only polynomials have acted): ``z_i`` has the
-    monomials of ``base[i]`` of these degrees as coordinates.
+    ``free`` are the indices that can take part in a null vector; each other vector is independent of all the
+    rest. ``given`` are the vectors of the free ones. While only polynomials have acted, ``z_i`` is the vector
+    of all monomials of ``base[i]`` of some ``degrees``, and nothing is solved before it is needed.
     """
 
     size: int
     free: tuple[int, ...]
-    coordinates: tuple[Sparse, ...]
     base: tuple[Vector, ...]
     degrees: frozenset[int] | None
+    given: tuple[Sparse, ...] | None = None
+
+    @property
+    def _points(self) -> tuple[Vector, ...]:
+        return tuple(self.base[k] for k in self.free)
+
+    @cached_property
+    def coordinates(self) -> tuple[Sparse, ...]:
+        """Vectors of the free ones."""
+        if self.given is not None:
+            return self.given
+        if self.degrees is not None and self.degrees <= {0, 1}:
+            one = ((-1, _ONE),) if 0 in self.degrees else ()
+            linear = 1 in self.degrees
+            return tuple((*one, *(sparse(x) if linear else ())) for x in self._points)
+        return coordinates(self.null_basis, len(self.free))
 
     @cached_property
     def equations(self) -> list[Vector]:
@@ -68,6 +84,8 @@ class Features:
     @cached_property
     def null_basis(self) -> tuple[Dependency, ...]:
         """A basis of the null space, over ``free``."""
+        if self.degrees is not None:
+            return monomial_dependencies(self._points, self.degrees)
         return null_space(self.equations, len(self.free))
 
     @property
@@ -79,11 +97,14 @@ class Features:
         return tuple(coprime(u.placed(self.free).all_entries(), self.size) for u in self.null_basis)
 
 
+def monomials(points: tuple[Vector, ...], degrees: frozenset[int]) -> Features:
+    """All monomials of these degrees."""
+    return Features(len(points), tuple(range(len(points))), points, degrees)
+
+
 def input_features(points: Sequence[Vector]) -> Features:
     """The inputs themselves: ``<x, y>``."""
-    return Features(
-        len(points), tuple(range(len(points))), tuple(map(sparse, points)), tuple(points), frozenset({1})
-    )
+    return monomials(tuple(points), frozenset({1}))
 
 
 def push(layer: Layer, features: Features) -> Features:
@@ -114,24 +135,16 @@ def _dense(layer: Dense, features: Features) -> Features:
         return _constant(features, bias.is_zero is not True)
     if bias.is_zero:
         return features
-    degrees = None if features.degrees is None else features.degrees | {0}
+    if features.degrees is not None:
+        return monomials(features.base, features.degrees | {0})
     place = min((p for z in features.coordinates for p, _ in z), default=0)
     bias_place = min(place, 0) - 1
-    return replace(
-        features, coordinates=tuple(((bias_place, _ONE), *z) for z in features.coordinates), degrees=degrees
-    )
+    return replace(features, given=tuple(((bias_place, _ONE), *z) for z in features.coordinates))
 
 
 def _constant(features: Features, nonzero: bool) -> Features:
     """Every vector the same: a constant, or 0."""
-    vector: Sparse = ((0, _ONE),) if nonzero else ()
-    return Features(
-        features.size,
-        tuple(range(features.size)),
-        (vector,) * features.size,
-        features.base,
-        frozenset({0} if nonzero else ()),
-    )
+    return monomials(features.base, frozenset({0} if nonzero else ()))
 
 
 def after_activation(s: Profile, features: Features) -> Features:
@@ -139,18 +152,18 @@ def after_activation(s: Profile, features: Features) -> Features:
     if s.constant:
         return _constant(features, bool(s.polynomial))
     if s.polynomial is not None:
-        rows = [row for power in sorted(s.polynomial) for row in _power_equations(features, power)]
-        degrees = None
         if features.degrees is not None:
-            degrees = frozenset[int]().union(*(_sumset(features.degrees, power) for power in s.polynomial))
+            sums = (_sumset(features.degrees, power) for power in s.polynomial)
+            return monomials(features.base, frozenset[int]().union(*sums))
+        rows = [row for power in sorted(s.polynomial) for row in _power_equations(features, power)]
         everything = tuple(Dependency(k, ()) for k in range(len(features.free)))
-        return _solved(features, everything, rows, degrees)
+        return _solved(features, everything, rows)
     lines = lines_of(features.coordinates)
     # alone on its line: s(c t) is not a polynomial, so u = 0
     alive = sorted([k for line in lines.members if len(line) > 1 for k in line] + [*lines.zeros])
     kept = _restricted(features, alive)
     local, rows = _equations(s, kept)
-    return _solved(kept, local, rows, None)
+    return _solved(kept, local, rows)
 
 
 def _equations(s: Profile, features: Features) -> tuple[tuple[Dependency, ...], list[Vector]]:
@@ -190,13 +203,14 @@ def _line_equations(s: Profile, c: list[Fraction]) -> list[Vector]:
 
 def _together(one: Features, other: Features) -> Features:
     """The sum of independent features: their vectors side by side."""
+    if one.degrees is not None and other.degrees is not None:
+        return monomials(one.base, one.degrees | other.degrees)
     free = sorted(set(one.free) & set(other.free))
     first, second = (dict(zip(f.free, f.coordinates, strict=True)) for f in (one, other))
     shift = 1 + max((p for z in first.values() for p, _ in z), default=0)
     shift -= min((p for z in second.values() for p, _ in z), default=0)
     coordinates = tuple((*first[k], *((p + shift, e) for p, e in second[k])) for k in free)
-    degrees = None if one.degrees is None or other.degrees is None else one.degrees | other.degrees
-    return Features(one.size, tuple(free), coordinates, one.base, degrees)
+    return Features(one.size, tuple(free), one.base, None, coordinates)
 
 
 def _normalised(features: Features) -> Features:
@@ -205,7 +219,7 @@ def _normalised(features: Features) -> Features:
     if lines.zeros:
         raise DomainError("a zero vector before LayerNorm", "vectors with a direction", "add a bias")
     if features.nullity == 0:
-        return _solved(features, (), [], None)
+        return _solved(features, (), [])
     if features.degrees is not None and features.degrees <= {0, 1}:
         if len({sum(entry * entry for entry in point) for point in features.base}) == 1:
             return features
@@ -218,7 +232,7 @@ def _normalised(features: Features) -> Features:
     for place, line in enumerate(lines.members):
         units |= {k: ((place, Fraction(1 if lines.ratios[k] > 0 else -1)),) for k in line}
     coordinates = tuple(units[k] for k in range(len(features.free)))
-    return replace(features, coordinates=coordinates, degrees=None)
+    return replace(features, degrees=None, given=coordinates)
 
 
 # ------------------------------------------------------------------------------------ equations
@@ -232,7 +246,7 @@ def _power_equations(features: Features, power: int) -> list[Vector]:
     if power == 1:
         return features.equations
     if features.degrees is not None:
-        return _monomial_equations(features, _sumset(features.degrees, power))
+        return replace(features, degrees=_sumset(features.degrees, power), given=None).equations
     lines = lines_of(features.coordinates)
     if not _independent(features, lines):
         raise UndecidedError(
@@ -251,21 +265,6 @@ def _independent(features: Features, lines: Lines) -> bool:
     return len(features.free) - features.nullity == len(lines.members)
 
 
-def _monomial_equations(features: Features, degrees: frozenset[int]) -> list[Vector]:
-    """``sum_k u_k x_k^(tensor j) = 0`` for ``j`` in ``degrees``: Schur powers of the inputs' Gram matrix."""
-    points = [features.base[k] for k in features.free]
-    gram = [[sum((a * b for a, b in zip(x, y, strict=True)), Fraction(0)) for y in points] for x in points]
-    if degrees == frozenset(range(max(degrees, default=-1) + 1)) and degrees:
-        top = max(degrees)  # (1 + <x, y>)^top holds all the monomials up to its degree
-        return [tuple((1 + entry) ** top for entry in row) for row in gram]
-    rows: list[Vector] = []
-    for degree in sorted(degrees):
-        rows += [tuple(entry**degree for entry in row) for row in gram]
-        if not null_space(rows, len(points)):
-            break
-    return rows
-
-
 def _sumset(degrees: frozenset[int], count: int) -> frozenset[int]:
     """Sums of ``count`` elements."""
     found = frozenset({0})
@@ -281,19 +280,16 @@ def _restricted(features: Features, places: list[int]) -> Features:
     return replace(
         features,
         free=tuple(features.free[k] for k in places),
-        coordinates=tuple(features.coordinates[k] for k in places),
+        given=tuple(features.coordinates[k] for k in places),
     )
 
 
-def _solved(
-    features: Features, basis: tuple[Dependency, ...], rows: list[Vector], degrees: frozenset[int] | None
-) -> Features:
+def _solved(features: Features, basis: tuple[Dependency, ...], rows: list[Vector]) -> Features:
     """The vectors whose dependencies are the combinations of ``basis`` that satisfy ``rows``."""
     if rows and basis:
         products = [
             tuple(sum((e * row[k] for k, e in u.all_entries().items()), _ZERO) for u in basis) for row in rows
         ]
         basis = combined(null_space(products, len(basis)), basis)
-    if not basis:
-        return Features(features.size, (), (), features.base, degrees)
-    return replace(features, coordinates=coordinates(basis, len(features.free)), degrees=degrees)
+    free = features.free if basis else ()
+    return Features(features.size, free, features.base, None, coordinates(basis, len(free)))
