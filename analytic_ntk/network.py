@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from flint import arb
 
@@ -16,7 +17,8 @@ from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber, exact_number
 from analytic_ntk.formula import Definition, KernelFormula, named
-from analytic_ntk.layers import Dense, Layer, Nonlinearity
+from analytic_ntk.layers import Dense, FiniteNetwork, Layer, Nonlinearity
+from analytic_ntk.layers.finite import draw_network
 from analytic_ntk.layers.protocol import activations_of, check_sequence
 from analytic_ntk.notation import q11, q12, q22, rho
 from analytic_ntk.pair import Pair
@@ -175,14 +177,41 @@ class Network:
 
         return self.at(product(first, first), product(first, second), product(second, second), digits)
 
-    def gram(self, X: Any, Y: Any = None, kernel: str = "ntk") -> Any:
-        """Float64 kernel matrices, ``(n, d), (m, d) -> (n, m)``; see :func:`analytic_ntk.gram.gram`."""
-        return _gram.gram(self.push, self.activations, X, Y, kernel)
+    def gram(self, X: Any, Y: Any = None, kernel: str = "ntk", progress: bool = False) -> Any:
+        """Float64 (or float32) kernel matrices, ``(n, d), (m, d) -> (n, m)``; see
+        :func:`analytic_ntk.gram.gram`."""
+        return _gram.gram(self.layers, X, Y, kernel, progress)
 
     def series(self, order: int, digits: int = 30, variance: ExactNumber = 1) -> KernelSeries:
         """Power series of NNGP and NTK in ``rho`` for inputs with ``<x, x>/d = variance``; see
         :func:`analytic_ntk.series.network_series`."""
         return network_series(self.layers, order, digits, variance)
+
+    def sample(
+        self,
+        widths: int | Sequence[int],
+        rng: np.random.Generator,
+        input_dim: int,
+        outputs: int | None = None,
+        parametrisation: str = "ntk",
+    ) -> FiniteNetwork:
+        """A network of finite width, its parameters drawn at random.
+
+        ``widths``: one number for all hidden layers, with ``outputs`` (default 1) for a last ``Dense``; or a
+        list, one for each ``Dense`` layer in order, those in branches included, the last being the outputs.
+        ``parametrisation="ntk"``: parameters are standard normal and the variances are factors.
+        ``"standard"``: factors are 1, weights have variance ``weight_variance / fan_in`` and biases
+        ``bias_variance``: the same random functions, with other derivatives. A ``Dense`` with bias variance 0
+        has no bias. Raises :class:`DomainError` for widths < 1 or too few, symbolic variances or parameters.
+
+        >>> import numpy as np
+        >>> from analytic_ntk import Network, activations
+        >>> network = Network.mlp(activations.tanh, depth=2, weight_variance=1, bias_variance="1/10")
+        >>> finite = network.sample([64, 32, 2], np.random.default_rng(0), input_dim=3)
+        >>> finite.size, finite(np.eye(3)).shape
+        (2402, (3, 2))
+        """
+        return draw_network(self.layers, widths, rng, input_dim, outputs, parametrisation)
 
 
 def ball_pair(a: sp.Expr, c: sp.Expr, b: sp.Expr) -> Pair:

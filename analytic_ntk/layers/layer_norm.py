@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import sympy as sp
 
+from analytic_ntk.errors import DomainError
+from analytic_ntk.layers.arrays import Array, namespace
+from analytic_ntk.layers.units import Draw, Tape, Visit
 from analytic_ntk.pair import Pair
 from analytic_ntk.systems.protocol import Arithmetic
 
@@ -31,3 +35,44 @@ class LayerNorm:
         gap = None if pair.gap is None else pair.gap * inverse
         q12 = one if pair.same_input else pair.q12 * inverse
         return Pair(one, one, q12, pair.ntk * inverse, gap)
+
+    def sample(self, draw: Draw, fan_in: int) -> tuple[FiniteLayerNorm, int]:
+        """Nothing is drawn; a single unit, which normalises to 0, is refused."""
+        if fan_in < 2:
+            raise DomainError(
+                "LayerNorm over 1 unit", "2 units or more", "give the layer before it a width > 1"
+            )
+        return FiniteLayerNorm(), fan_in
+
+
+@dataclass(frozen=True)
+class FiniteLayerNorm:
+    """``F -> (F - mean F) / std F`` over the units.
+
+    With ``h`` the output, ``df/dF = (B - mean B - h mean(B h)) / std F``: the rows lose their components
+    along the constant and along ``h``, the two directions the output does not depend on.
+    """
+
+    parameters: ClassVar[tuple[Array, ...]] = ()
+
+    def with_parameters(self, fresh: Iterator[Array]) -> FiniteLayerNorm:
+        return self
+
+    def forward(self, features: Array) -> tuple[Array, Tape]:
+        xp = namespace(features)
+        centred = features - xp.mean(features, axis=-1, keepdims=True)
+        spread = xp.sqrt(xp.mean(centred * centred, axis=-1, keepdims=True))
+        if not bool(xp.all(spread > 0)):
+            raise DomainError(
+                "an input whose units are all equal before LayerNorm",
+                "units that differ",
+                "add a bias, or drop the input",
+            )
+        output = centred / spread
+        return output, (output, spread)
+
+    def backward(self, tape: Tape, rows: Array, visit: Visit) -> Array:
+        output, spread = tape
+        xp = namespace(rows)
+        along = xp.mean(rows * output, axis=-1, keepdims=True)
+        return (rows - xp.mean(rows, axis=-1, keepdims=True) - output * along) / spread

@@ -1,4 +1,4 @@
-"""What a layer is: a function on what flows."""
+"""What a layer is: a function on what flows, and a way to draw its finite counterpart."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import Protocol, runtime_checkable
 
 from analytic_ntk.activation import Activation
 from analytic_ntk.errors import DomainError
+from analytic_ntk.layers.units import Draw, Unit
 from analytic_ntk.pair import Pair
 from analytic_ntk.systems.protocol import Arithmetic
 
 
 @runtime_checkable
 class Layer(Protocol):
-    """One layer of an infinitely wide network.
+    """One layer of an infinitely wide network, and of the finite ones drawn from it.
 
     ``takes_gaussian``: whether the input must be Gaussian pre-activations (the output of a ``Dense`` or of
     a sum of them); ``gives_gaussian``: whether the output is.
@@ -26,6 +27,10 @@ class Layer(Protocol):
 
     def push(self, pair: Pair, arithmetic: Arithmetic) -> Pair:
         """The kernels after the layer, from those before it."""
+        ...
+
+    def sample(self, draw: Draw, fan_in: int) -> tuple[Unit, int]:
+        """A finite layer that reads ``fan_in`` units, drawn at random, and its number of units."""
         ...
 
 

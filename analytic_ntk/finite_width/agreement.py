@@ -1,0 +1,123 @@
+"""Sampled networks against the kernels of infinite width: do they agree, and how finely was it asked?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analytic_ntk.errors import DomainError
+from analytic_ntk.finite_width.blocks import Progress, silent
+from analytic_ntk.finite_width.estimation import MeanEstimate, MonteCarlo, is_unbiased, monte_carlo, scale_of
+from analytic_ntk.finite_width.expansion import Expansion, WidthLaw, width_law
+from analytic_ntk.network import Network
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What :func:`agreement` found.
+
+    ``stated_error``: the largest radius of an interval over ``sqrt(K(x,x) K(y,y))``, so the smallest fault
+    that is sure to be seen is about twice it. ``distance``: the largest distance of an estimate from the
+    limit in the same measure. ``nngp_misses``, ``ntk_misses``: entries of the limit outside their intervals,
+    ``(n, n)``. ``agrees``: there are none; ``None`` where the draws are too few for any interval. If the
+    limit is right, ``False`` has at most the ``failure_probability``, under the assumption on the kurtosis
+    and, where ``unbiased`` is false, of a bias that is ``c/width`` up to less than the stated error.
+    """
+
+    agrees: bool | None
+    stated_error: float
+    distance: float
+    nngp_misses: NDArray[np.bool_]
+    ntk_misses: NDArray[np.bool_]
+    limit: tuple[Array, Array]
+    estimate: MonteCarlo | WidthLaw
+    unbiased: bool
+    draws: int
+    failure_probability: float
+
+    @property
+    def suspect(self) -> bool:
+        """Whether a sample speaks against the assumption on the kurtosis."""
+        return self.estimate.suspect
+
+
+def agreement(
+    network: Network,
+    X: ArrayLike,
+    width: int,
+    draws: int,
+    rng: np.random.Generator | int,
+    failure_probability: float = 1e-9,
+    kurtosis: float = 30.0,
+    target: float | None = None,
+    workers: int = 1,
+    limit: tuple[ArrayLike, ArrayLike] | None = None,
+    progress: Progress = silent,
+    checkpoint: str | Path | None = None,
+) -> Agreement:
+    """Compare both kernels of sampled networks with ``limit = (nngp, ntk)``, by default ``network.gram``.
+
+    Where the expectation at finite width is that of the limit (:func:`is_unbiased`), networks of one
+    ``width`` are drawn; else of ``width`` and ``2 width``, ``draws`` of each, and the ``1/width`` part of
+    the bias is removed (Richardson). Arguments and errors as in :func:`monte_carlo`.
+
+    >>> import numpy as np
+    >>> from analytic_ntk import Network, activations, finite_width
+    >>> network = Network.mlp(activations.erf, depth=1, weight_variance=1, bias_variance=0)
+    >>> found = finite_width.agreement(network, np.eye(2), width=16, draws=20_000, rng=0)
+    >>> found.agrees, found.stated_error < 0.05
+    (True, True)
+    """
+    if not isinstance(network, Network):
+        raise DomainError(f"network = {network!r}"[:100], "a Network")
+    if limit is not None and (not isinstance(limit, tuple) or len(limit) != 2):
+        raise DomainError(f"limit = {limit!r}"[:100], "two matrices, (nngp, ntk)")
+    unbiased = is_unbiased(network)
+    estimate: MonteCarlo | WidthLaw
+    if unbiased:
+        estimate = monte_carlo(
+            network, X, width, draws, rng, failure_probability, kurtosis, target, workers,
+            progress=progress, checkpoint=checkpoint,
+        )  # fmt: skip
+        drawn = estimate.draws
+    else:
+        estimate = width_law(
+            network, X, _doubled(width), draws, rng, None, failure_probability, kurtosis, target, workers,
+            progress, checkpoint,
+        )  # fmt: skip
+        drawn = sum(e.draws for e in estimate.estimates)
+    nngp, ntk = network.gram(X, kernel="both") if limit is None else limit
+    known = (np.asarray(nngp, dtype=np.float64), np.asarray(ntk, dtype=np.float64))
+    misses = estimate.nngp.misses(known[0]), estimate.ntk.misses(known[1])
+    stated = max(estimate.nngp.relative_radius, estimate.ntk.relative_radius)
+    missed = bool(misses[0].any() or misses[1].any())
+    return Agreement(
+        None if np.isinf(stated) and not missed else not missed,
+        stated,
+        max(_distance(estimate.nngp, known[0]), _distance(estimate.ntk, known[1])),
+        misses[0],
+        misses[1],
+        known,
+        estimate,
+        unbiased,
+        drawn,
+        failure_probability,
+    )
+
+
+def _doubled(width: int) -> Sequence[int]:
+    if isinstance(width, bool) or not isinstance(width, (int, np.integer)):
+        raise DomainError(f"width = {width!r}"[:100], "an integer >= 1")
+    return [int(width), 2 * int(width)]
+
+
+def _distance(estimate: MeanEstimate | Expansion, known: Array) -> float:
+    centre = estimate.limit if isinstance(estimate, Expansion) else estimate.centre
+    difference, scale = np.abs(centre - known), scale_of(known)
+    return float(np.where(difference == 0, 0.0, difference / np.where(scale > 0, scale, 1.0)).max())

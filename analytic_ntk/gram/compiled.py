@@ -1,0 +1,130 @@
+"""Loops compiled by numba: a polynomial of ``sqrt(1 - |rho|)`` in place of ``rho``, tile by tile.
+
+Only imported where numba is installed. All arithmetic is in the type of the arrays. No sum is reordered: the
+values do not depend on tiles or threads. Tiles are whole blocks of rows, contiguous, of which the first
+``width`` columns are meant: loops over a part of a row would not be vectorised otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+FAST = {"contract", "nsz", "arcp"}
+CHUNK = 512
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def _variable(rho, t, roots, zero, one, two):  # type: ignore[no-untyped-def]
+    for j in range(rho.shape[0]):
+        t[j] = math.sqrt(max(zero, one - abs(rho[j])))
+    for _ in range(roots):
+        for j in range(rho.shape[0]):
+            t[j] = math.sqrt(t[j])
+    for j in range(rho.shape[0]):
+        t[j] = two * t[j] - one
+
+
+@njit(nogil=True, cache=True)
+def _near(rho, bound, row, start, places, count):  # type: ignore[no-untyped-def]
+    """Note where ``|rho| > bound``: row, column, whether negative; as far as there is room."""
+    hits = 0
+    for j in range(rho.shape[0]):
+        hits += abs(rho[j]) > bound
+    if hits:
+        for j in range(rho.shape[0]):
+            if abs(rho[j]) > bound:
+                if count < places.shape[1]:
+                    places[0, count], places[1, count], places[2, count] = row, start + j, rho[j] < 0
+                count += 1
+    return count
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def powers(tile, values, width, c, roots, numbers, bound, places):  # type: ignore[no-untyped-def]
+    """``values = sum_k c[s, k] t^k`` by Horner's rule, eight coefficients at a time.
+
+    Returns how many ``|rho|`` exceed ``bound``, and notes them in ``places`` ``(3, room)``.
+    """
+    zero, one, two = numbers
+    count = 0
+    t, p = np.empty(CHUNK, tile.dtype), np.empty(CHUNK, tile.dtype)
+    for i in range(tile.shape[0]):
+        for start in range(0, width, CHUNK):
+            rho = tile[i, start : min(start + CHUNK, width)]
+            out = values[i, start : min(start + CHUNK, width)]
+            size = rho.shape[0]
+            _variable(rho, t, roots, zero, one, two)
+            count = _near(rho, bound, i, start, places, count)
+            for j in range(size):
+                p[j] = zero
+            for k in range(c.shape[1] - 8, -1, -8):
+                a0, a1, a2, a3, a4, a5, a6, a7 = (
+                    c[0, k], c[0, k + 1], c[0, k + 2], c[0, k + 3],
+                    c[0, k + 4], c[0, k + 5], c[0, k + 6], c[0, k + 7],
+                )  # fmt: skip
+                b0, b1, b2, b3, b4, b5, b6, b7 = (
+                    c[1, k], c[1, k + 1], c[1, k + 2], c[1, k + 3],
+                    c[1, k + 4], c[1, k + 5], c[1, k + 6], c[1, k + 7],
+                )  # fmt: skip
+                for j in range(size):
+                    y, q, right = t[j], p[j], rho[j] >= zero
+                    q = q * y + (a7 if right else b7)
+                    q = q * y + (a6 if right else b6)
+                    q = q * y + (a5 if right else b5)
+                    q = q * y + (a4 if right else b4)
+                    q = q * y + (a3 if right else b3)
+                    q = q * y + (a2 if right else b2)
+                    q = q * y + (a1 if right else b1)
+                    q = q * y + (a0 if right else b0)
+                    p[j] = q
+            for j in range(size):
+                out[j] = p[j]
+    return count
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def chebyshev(tile, values, width, c, roots, numbers, bound, places):  # type: ignore[no-untyped-def]
+    """``values = sum_k c[s, k] T_k(t)`` by Clenshaw's rule, four coefficients at a time; else as above."""
+    zero, one, two = numbers
+    count = 0
+    t, p, r = np.empty(CHUNK, tile.dtype), np.empty(CHUNK, tile.dtype), np.empty(CHUNK, tile.dtype)
+    for i in range(tile.shape[0]):
+        for start in range(0, width, CHUNK):
+            rho = tile[i, start : min(start + CHUNK, width)]
+            out = values[i, start : min(start + CHUNK, width)]
+            size = rho.shape[0]
+            _variable(rho, t, roots, zero, one, two)
+            count = _near(rho, bound, i, start, places, count)
+            for j in range(size):
+                p[j] = zero
+                r[j] = zero
+            for k in range(c.shape[1] - 4, -1, -4):
+                a0, a1, a2, a3 = c[0, k], c[0, k + 1], c[0, k + 2], c[0, k + 3]
+                b0, b1, b2, b3 = c[1, k], c[1, k + 1], c[1, k + 2], c[1, k + 3]
+                for j in range(size):
+                    y, q, s, right = two * t[j], p[j], r[j], rho[j] >= zero
+                    s = y * q - s + (a3 if right else b3)
+                    q = y * s - q + (a2 if right else b2)
+                    s = y * q - s + (a1 if right else b1)
+                    p[j] = y * s - q + (a0 if right else b0)
+                    r[j] = s
+            for j in range(size):  # p holds b_0, r holds b_1
+                out[j] = p[j] - t[j] * r[j]
+    return count
+
+
+@njit(nogil=True, cache=True)
+def separations(first, second, rows, columns, signs, length):  # type: ignore[no-untyped-def]
+    """``sqrt(1 - |rho|) = |x -+ y| / (sqrt(2) length)`` of vectors of one length, from their differences."""
+    found = np.empty(rows.shape[0])
+    for place in range(rows.shape[0]):
+        x, y, sign = first[rows[place]], second[columns[place]], signs[place]
+        total = 0.0
+        for k in range(x.shape[0]):
+            difference = (x[k] - sign * y[k]) / length
+            total += difference * difference
+        found[place] = math.sqrt(0.5 * total)
+    return found

@@ -1,0 +1,180 @@
+"""A kernel on inputs of equal norm: one function of the correlation, as a polynomial.
+
+Near ``rho = +-1`` kernels of activations with kinks go like powers of ``sqrt(1 - |rho|)``, so the variable is
+
+    t = 2 w^(1/p) - 1 in [-1, 1],    w = sqrt(1 - |rho|),
+
+with one polynomial for ``rho >= 0`` and one for ``rho < 0``; ``p = 1``, or a power of 2 for activations that
+jump (a step at depth ``L`` goes like ``w^(2^(1-L))``). The polynomials interpolate the float64 recursion at
+Chebyshev points, where the gap ``1 - |rho| = w^2`` is exact. They are kept only if their coefficients fall to
+the level of rounding and if they meet the recursion at other points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import dct
+
+from analytic_ntk.layers import Layer
+from analytic_ntk.pair import Pair
+from analytic_ntk.systems.float64 import Float64
+
+Array = NDArray[np.float64]
+ORDERS = (32, 64, 128)
+ROOTS = (0, 1, 2, 3)
+"""``p = 2^root``."""
+NOISE = 1e-13
+"""Coefficients that stay above this, relative to the largest value: no polynomial is found."""
+SMALL = 1e-15
+"""Coefficients below this, relative to the largest value, are left out."""
+STABLE = 20.0
+"""Monomial coefficients whose sizes add up to more than this times the largest value are not used."""
+GROUP = 8
+"""Compiled code takes this many coefficients at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A kernel as a function of ``rho``.
+
+    ``chebyshev``: coefficients ``(2, order + 1)`` in ``t``, for ``rho >= 0`` and ``rho < 0``; ``roots``:
+    ``log2 p``; ``ends``: the values at ``rho = 1`` and ``-1``; ``error``: the largest deviation seen from the
+    recursion at points between the nodes, relative to the largest value.
+    """
+
+    chebyshev: Array
+    roots: int
+    ends: tuple[float, float]
+    error: float
+
+    @property
+    def bound(self) -> float:
+        """No value, and no intermediate one, is larger."""
+        used = self.chebyshev if self.monomials is None else self.monomials
+        return 2.0 * self.chebyshev.shape[1] * float(np.abs(used).sum(axis=1).max())
+
+    @cached_property
+    def monomials(self) -> Array | None:
+        """Coefficients of powers of ``t``; ``None`` where Horner's rule would lose digits."""
+        found = np.array([_monomials(row) for row in self.chebyshev])
+        stable = np.abs(found).sum(axis=1).max() <= STABLE * np.abs(self.chebyshev).sum(axis=1).max()
+        return found if stable else None
+
+    def padded(self, dtype: np.dtype) -> tuple[Array, bool]:
+        """Coefficients for :mod:`.compiled`: a multiple of :data:`GROUP` of them; whether of powers."""
+        found = self.monomials
+        chosen = self.chebyshev if found is None else found
+        short = -chosen.shape[1] % GROUP
+        return np.pad(chosen, ((0, 0), (0, short))).astype(dtype), found is not None
+
+    def at(self, w: Array, negative: NDArray[np.bool_]) -> Array:
+        """Values at ``rho = +-(1 - w^2)``, exactly the ends at ``w = 0``."""
+        t = 2.0 * w ** (0.5**self.roots) - 1.0
+        values = np.where(negative, _clenshaw(self.chebyshev[1], t), _clenshaw(self.chebyshev[0], t))
+        return np.where(w == 0, np.where(negative, self.ends[1], self.ends[0]), values)
+
+
+@lru_cache(maxsize=256)
+def rounded(curve: Curve, dtype: np.dtype) -> Curve:
+    """With only the coefficients that a float type can see."""
+    size = np.abs(curve.chebyshev).max(axis=0)
+    seen = np.flatnonzero(size > np.finfo(dtype).eps / 4 * size.max())
+    keep = int(seen[-1]) + 1 if len(seen) else 1
+    return Curve(curve.chebyshev[:, :keep], curve.roots, curve.ends, curve.error)
+
+
+def curves(layers: Sequence[Layer], q11: float, q22: float) -> tuple[Curve, Curve] | None:
+    """NNGP and NTK for ``<x,x>/d = q11``, ``<y,y>/d = q22``; ``None`` if no polynomial is found."""
+    return _curves(tuple(layers), q11, q22)
+
+
+@lru_cache(maxsize=64)
+def _curves(layers: tuple[Layer, ...], q11: float, q22: float) -> tuple[Curve, Curve] | None:
+    def recursion(w: Array, sign: int) -> Array:
+        root = np.sqrt(q11) * np.sqrt(q22)
+        gap = root * w * w
+        one, two = np.full_like(w, q11), np.full_like(w, q22)
+        q12 = sign * (root - gap)
+        if q11 == q22 and sign > 0:
+            q12 = np.where(w == 0, one, q12)
+        pair = Pair(one, two, q12, np.zeros_like(w), gap)
+        for layer in layers:
+            pair = layer.push(pair, Float64())
+        found = np.array([pair.q12, pair.ntk])
+        return found if np.all(np.isfinite(found)) else np.full_like(found, np.nan)
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        for roots in ROOTS:
+            found = _fit(recursion, roots)
+            if found is not None:
+                return found
+    return None
+
+
+def _fit(recursion: Callable[[Array, int], Array], roots: int) -> tuple[Curve, Curve] | None:
+    ends = [recursion(np.zeros(1), sign)[:, 0] for sign in (1, -1)]
+    for order in ORDERS:
+        nodes = np.cos(np.pi * np.arange(order + 1) / order)
+        w = ((nodes + 1.0) / 2.0) ** (2**roots)
+        values = np.array([recursion(w, sign) for sign in (1, -1)])  # (2 signs, 2 kernels, order + 1)
+        if not np.all(np.isfinite(values)):
+            return None
+        coefficients = dct(values, type=1, axis=-1) / order
+        coefficients[..., [0, -1]] /= 2.0
+        scale = np.abs(values).max(axis=(0, 2))
+        noise = np.abs(coefficients[..., -order // 4 :]).max(axis=(0, 2))
+        if np.any(noise > NOISE * scale):
+            continue
+        return _checked(recursion, roots, coefficients, ends, scale)
+    return None
+
+
+def _checked(
+    recursion: Callable[[Array, int], Array], roots: int, coefficients: Array, ends: list[Array], scale: Array
+) -> tuple[Curve, Curve] | None:
+    """The curves, if they meet the recursion at points that are spread evenly and near the ends."""
+    w = np.concatenate([(np.arange(24) + 0.381966) / 24, 10.0 ** -np.arange(2.0, 9.0)])
+    truth = [recursion(w, sign) for sign in (1, -1)]
+    found = []
+    for kernel in (0, 1):
+        both = coefficients[:, kernel].copy()
+        seen = np.flatnonzero(np.abs(both).max(axis=0) > SMALL * scale[kernel])
+        kept = both[:, : int(seen[-1]) + 1] if len(seen) else both[:, :1]
+        signs = (-1.0) ** np.arange(kept.shape[1])
+        kept[:, 0] += [
+            end[kernel] - row @ signs for end, row in zip(ends, kept, strict=True)
+        ]  # right at w = 0
+        first = Curve(kept, roots, (float(ends[0][kernel]), float(ends[1][kernel])), 0.0)
+        deviations = [np.abs(first.at(w, np.full(len(w), bool(k))) - truth[k][kernel]).max() for k in (0, 1)]
+        error = float(max(deviations) / scale[kernel]) if scale[kernel] else 0.0
+        if not error <= 4 * NOISE:
+            return None
+        found.append(Curve(kept, roots, first.ends, error))
+    return found[0], found[1]
+
+
+def _monomials(chebyshev: Array) -> Array:
+    """Of powers, from those of Chebyshev polynomials: exactly, then rounded once."""
+    before, now = [Fraction(1)], [Fraction(0), Fraction(1)]
+    total = [Fraction(0)] * len(chebyshev)
+    for k, coefficient in enumerate(chebyshev):
+        row = before if k == 0 else now
+        for power, entry in enumerate(row):
+            total[power] += Fraction(float(coefficient)) * entry
+        if k >= 1:
+            doubled = [Fraction(0), *(2 * entry for entry in now)]
+            before, now = now, [a - (before[i] if i < len(before) else 0) for i, a in enumerate(doubled)]
+    return np.array([float(entry) for entry in total])
+
+
+def _clenshaw(coefficients: Array, t: Array) -> Array:
+    one, two = np.zeros_like(t), np.zeros_like(t)
+    for coefficient in coefficients[:0:-1]:
+        one, two = 2.0 * t * one - two + coefficient, one
+    return t * one - two + coefficients[0]

@@ -1,0 +1,93 @@
+"""Data read strictly; rows with their norms and directions; how far from parallel two rows are."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analytic_ntk.errors import DomainError
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+SPREAD = 8 * np.finfo(float).eps
+"""Squared norms that differ by no more than this, relatively, are one."""
+
+
+def data(value: ArrayLike, name: str) -> Array:
+    array = np.asarray(value)
+    if array.dtype == object or array.dtype.kind not in "fiub":
+        raise DomainError(f"{name} of dtype {array.dtype}", "real numbers", "convert to float64")
+    if array.ndim != 2:
+        raise DomainError(
+            f"{name} of shape {array.shape}",
+            "a matrix (n, d)",
+            f"use {name}.reshape(-1, 1) for scalar inputs",
+        )
+    if 0 in array.shape:
+        raise DomainError(f"{name} of shape {array.shape}", "at least one row and one column")
+    array = np.ascontiguousarray(array, dtype=np.float64)
+    if not np.all(np.isfinite(array)):
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        raise DomainError(
+            f"{name}[{row}, {column}] = {array[row, column]}", "finite numbers", "clean the data"
+        )
+    return array
+
+
+class Inputs:
+    """Rows with their squared norms per dimension and their directions."""
+
+    def __init__(self, data: Array) -> None:
+        scale = np.max(np.abs(data), axis=1)
+        safe = np.where(scale > 0, scale, 1.0)
+        unit = data / safe[:, None]
+        length = np.sqrt(np.sum(unit * unit, axis=1))
+        self.direction = unit / np.where(length > 0, length, 1.0)[:, None]
+        self.data, self.length = data, scale * length
+        with np.errstate(over="ignore"):
+            self.q = np.sum(data * data, axis=1) / data.shape[1]
+        lost = (scale > 0) & ((self.q < np.finfo(float).tiny) | ~np.isfinite(self.q))
+        if np.any(lost):
+            row = int(np.argmax(lost))
+            raise DomainError(
+                f"row {row} with entries of size {scale[row]:.3g}",
+                "squared norms that float64 can hold",
+                "rescale",
+            )
+
+    @cached_property
+    def level(self) -> float | None:
+        """The one value of all ``q``, if there is one."""
+        middle = float(np.median(self.q))
+        return middle if float(np.max(np.abs(self.q - middle))) <= SPREAD * middle else None
+
+
+def defect(one: Inputs, two: Inputs, rows: Index, columns: Index, sign: Array) -> Array:
+    """``1 - |rho|`` of near-parallel inputs with full relative accuracy.
+
+    With ``c = |x| / |y|`` rounded, ``x -+ c y`` is formed without error in ``c y`` (Dekker's product), so
+    that its part orthogonal to ``y``, ``|x| sin theta``, keeps its digits however small the angle and however
+    different the norms; ``1 - cos = sin^2 / (1 + sqrt(1 - sin^2))``.
+    """
+    x, y = one.data[rows], sign * two.data[columns]
+    ratio = (one.length[rows] / two.length[columns])[:, None]
+    product = ratio * y
+    residual = (x - product) - _product_error(ratio, y, product)
+    along = np.sum(residual * (sign * two.direction[columns]), axis=1)
+    length = one.length[rows]
+    square = np.maximum(np.sum(residual * residual, axis=1) - along * along, 0.0) / (length * length)
+    return square / (1.0 + np.sqrt(1.0 - square))
+
+
+def _product_error(a: Array, b: Array, product: Array) -> Array:
+    """``a b - fl(a b)``, exactly (Dekker 1971)."""
+    (a_high, a_low), (b_high, b_low) = _split(a), _split(b)
+    return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+def _split(a: Array) -> tuple[Array, Array]:
+    scaled = 134217729.0 * a  # 2^27 + 1 (Veltkamp)
+    high = scaled - (scaled - a)
+    return high, a - high
