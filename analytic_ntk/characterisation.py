@@ -23,7 +23,7 @@ from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import bits_for, working_precision
 from analytic_ntk.certify import certify
 from analytic_ntk.enclosure import Enclosure
-from analytic_ntk.errors import DomainError, UndecidedError
+from analytic_ntk.errors import AnalyticNTKError, DomainError, UndecidedError
 from analytic_ntk.notation import x
 from analytic_ntk.positivity.linear import Vector, coprime, sparse
 from analytic_ntk.positivity.nullspace import after_activation, input_features
@@ -31,6 +31,7 @@ from analytic_ntk.positivity.points import exact_points, lines_of
 from analytic_ntk.positivity.profile import profile
 
 MAX_VECTORS = 12
+MAX_DEGREE = 500
 _CANDIDATES = 12
 """Directions compared at each step."""
 _SCALES = (1, 3, Fraction(1, 3), 10, Fraction(1, 10), 50, Fraction(1, 50), 1000, Fraction(1, 1000))
@@ -150,13 +151,14 @@ def _batches(activation: Activation, vectors: tuple[Vector, ...]) -> Iterator[li
     rng = random.Random(20240412)
     with working_precision(64):
         places = [Fraction(float(exact_ball(p).real)) for p in activation.pieces.breakpoints]
+    nonzero = [z for z in vectors if any(z)] or [tuple(Fraction(1) for _ in vectors[0])]
     targets = [Fraction(0), *(place.limit_denominator(1000) for place in places)]
 
     def entry() -> Fraction:
         return Fraction(rng.randint(-6, 6), 2)
 
     def near(scale: Fraction) -> Vector:
-        z = rng.choice(vectors)
+        z = rng.choice(nonzero)
         free = [scale * entry() for _ in z]
         missing = (
             rng.choice(targets) + Fraction(rng.choice((-1, 1)), rng.choice((2, 8))) - _dot(z, tuple(free))
@@ -257,14 +259,18 @@ class DividedDifference:
     value: Enclosure
 
 
+BlackBox = Callable[[Fraction], Enclosure | Fraction | int]
+
+
 def refute_degree(
-    function: Callable[[Fraction], Enclosure | Fraction],
+    function: BlackBox,
     degree: int,
     points: Sequence[Fraction] | None = None,
 ) -> DividedDifference | None:
     """Evidence that a function is not a polynomial of degree at most ``degree``, or ``None``.
 
-    The function is a black box: an enclosure (or exact value) at each rational point. ``points``: at least
+    The function is a black box: an enclosure (or exact value) at each rational point; each is asked for
+    twice, and a black box that contradicts itself is refused. ``points``: at least
     ``degree + 2`` distinct rationals (default ``0, 1, .., degree + 1``); every run of ``degree + 2``
     neighbours is tried. ``None`` proves nothing: a function may agree with a polynomial at finitely many
     points.
@@ -273,14 +279,9 @@ def refute_degree(
     >>> found.value.midpoint
     Fraction(1, 1)
     """
-    if isinstance(degree, bool) or not isinstance(degree, int) or degree < -1:
-        raise DomainError(f"degree = {degree!r}", "an integer >= -1")
-    places = [Fraction(k) for k in range(degree + 2)] if points is None else list(points)
-    if any(not isinstance(p, (int, Fraction)) for p in places) or len(set(places)) < len(places):
-        raise DomainError("the points", "distinct rational numbers (ints or Fractions)")
-    if len(places) < degree + 2:
-        raise DomainError(f"{len(places)} points for degree {degree}", f"at least {degree + 2}")
-    values = [function(p) for p in places]
+    _require_degree(degree)
+    places = [Fraction(k) for k in range(degree + 2)] if points is None else _checked_places(points, degree)
+    values = [_answer(function, Fraction(p)) for p in places]
     for first in range(len(places) - degree - 1):
         window = slice(first, first + degree + 2)
         value = _divided_difference(places[window], values[window])
@@ -289,28 +290,142 @@ def refute_degree(
     return None
 
 
-def _divided_difference(points: Sequence[Fraction], values: Sequence[Enclosure | Fraction]) -> Enclosure:
+def _require_degree(degree: int) -> None:
+    if isinstance(degree, bool) or not isinstance(degree, int) or not -1 <= degree <= MAX_DEGREE:
+        raise DomainError(f"degree = {degree!r}", f"an integer from -1 to {MAX_DEGREE}")
+
+
+def _checked_places(points: Sequence[Fraction], degree: int) -> list[Fraction]:
+    places = list(points)
+    exact = all(isinstance(p, (int, Fraction)) and not isinstance(p, bool) for p in places)
+    if not exact or len(set(places)) < len(places):
+        raise DomainError("the points", "distinct rational numbers (ints or Fractions)")
+    if len(places) < degree + 2:
+        raise DomainError(f"{len(places)} points for degree {degree}", f"at least {degree + 2}")
+    return [Fraction(p) for p in places]
+
+
+def _answer(function: BlackBox, place: Fraction) -> Enclosure:
+    """What a black box says at a point, checked; asked twice, its answers must not contradict each other."""
+    said = []
+    for _ in range(2):
+        try:
+            value = function(place)
+        except AnalyticNTKError:
+            raise
+        except Exception as error:
+            raise DomainError(
+                f"a black box that raises {type(error).__name__} at {place}: {error}"[:200],
+                "a value at every rational number asked for",
+                "give points at which it is defined",
+            ) from error
+        if isinstance(value, (int, Fraction)) and not isinstance(value, bool):
+            value = Enclosure(Fraction(value), Fraction(0))
+        if not isinstance(value, Enclosure):
+            raise DomainError(
+                f"a black box that answers {value!r} at {place}"[:200],
+                "a Fraction or an int (exact), or an Enclosure (a value with its error bound)",
+                "Enclosure(Fraction(value), Fraction(bound)) for a float and a bound of its error",
+            )
+        parts = value.midpoint, value.radius
+        if not all(isinstance(part, (int, Fraction)) for part in parts) or value.radius < 0:
+            raise DomainError(f"the error bound {value.radius!r} at {place}"[:200], "a rational number >= 0")
+        said.append(value)
+    if not said[0].overlaps(said[1]):
+        raise DomainError(
+            f"two answers at {place} that exclude each other: {said[0]!r} and {said[1]!r}",
+            "a function, whose error bounds hold",
+        )
+    return said[0]
+
+
+def _divided_difference(points: Sequence[Fraction], values: Sequence[Enclosure]) -> Enclosure:
     middle = radius = Fraction(0)
     for i, (place, value) in enumerate(zip(points, values, strict=True)):
         weight = Fraction(1)
         for j, other in enumerate(points):
             if j != i:
                 weight /= place - other
-        enclosure = value if isinstance(value, Enclosure) else Enclosure(Fraction(value), Fraction(0))
-        middle += weight * enclosure.midpoint
-        radius += abs(weight) * enclosure.radius
+        middle += weight * value.midpoint
+        radius += abs(weight) * value.radius
     return Enclosure(middle, radius)
+
+
+@dataclass(frozen=True)
+class ApparentDegree:
+    """A black box that behaves like a polynomial of this degree on the points asked, and not of any lower.
+
+    ``refuted`` is the evidence against ``degree - 1`` (``None`` for degree -1: every value may be 0).
+    ``margin``: no divided difference of order ``degree + 1`` on the points is certainly larger than this in
+    absolute value; 0 if all values were exact and all differences 0. Finitely many values prove no more.
+    """
+
+    degree: int
+    refuted: DividedDifference | None
+    points: tuple[Fraction, ...]
+    margin: Fraction
+
+    @property
+    def least_dependent(self) -> int:
+        """``degree + 2``: if the degree is right, the least ``N`` for which some pairwise non-proportional
+        ``z_1 .. z_N`` have dependent ``s(z_i . w)``; all ``z_i = (a_i, 1)`` do from then on."""
+        return self.degree + 2
+
+
+def apparent_degree(
+    function: BlackBox, at_most: int = 20, points: Sequence[Fraction] | None = None
+) -> ApparentDegree | DividedDifference:
+    """The degree of a function known only by its values, by divided differences, or evidence that it is no
+    polynomial of degree up to ``at_most``.
+
+    ``function``: an exact value (int, Fraction) or an :class:`~analytic_ntk.enclosure.Enclosure` for each
+    rational number. ``points``: at least ``at_most + 3`` distinct rationals (default: ``at_most + 6`` of
+    them, spread over [-2, 2]). A lower degree is certainly refuted; that the degree found is right is what
+    the values suggest, and is so exactly if the function is a polynomial of degree at most ``at_most``
+    with exact values.
+
+    Raises :class:`DomainError` for bad points and for a black box that answers anything else, raises,
+    contradicts itself or gives a negative error bound.
+
+    >>> found = apparent_degree(lambda t: t**3 - t, at_most=6)
+    >>> found.degree, found.least_dependent, found.margin
+    (3, 5, Fraction(0, 1))
+    >>> apparent_degree(lambda t: abs(t), at_most=6).degree
+    6
+    """
+    _require_degree(at_most)
+    if points is None:
+        count = at_most + 6
+        points = [Fraction(4 * k, count - 1) - 2 for k in range(count)]
+    places = _checked_places(points, at_most + 1)
+    values = [_answer(function, place) for place in places]
+    best: DividedDifference | None = None
+    for m in range(-1, at_most + 1):
+        windows = [slice(k, k + m + 2) for k in range(len(places) - m - 1)]
+        found = [(window, _divided_difference(places[window], values[window])) for window in windows]
+        refuting = next(((w, v) for w, v in found if not v.lower <= 0 <= v.upper), None)
+        if refuting is None:
+            margin = max(max(abs(v.lower), abs(v.upper)) for _, v in found)
+            return ApparentDegree(m, best, tuple(places), margin)
+        best = DividedDifference(m, tuple(places[refuting[0]]), refuting[1])
+    assert best is not None
+    return best
 
 
 def degree(activation: Activation, at_most: int = 20) -> int | DividedDifference:
     """The degree of a polynomial (-1 for 0), or evidence against every degree up to ``at_most``.
 
-    One non-zero divided difference of order ``at_most + 1`` refutes them all. Raises
-    :class:`UndecidedError` where neither is found.
+    The degree is read off the expression, proved; for a function known only by its values see
+    :func:`apparent_degree`. ``N = degree + 2`` is the least number of pairwise non-proportional ``z_i`` with
+    dependent ``s(z_i . w)``. One non-zero divided difference of order ``at_most + 1`` refutes every degree up
+    to ``at_most``. Raises :class:`UndecidedError` where neither is found.
 
     >>> degree(Activation.parse("(x+1)^3 - x^3")), degree(Activation.parse("tanh(x)"), 5).degree
     (2, 5)
     """
+    _require_degree(at_most)
+    if not isinstance(activation, Activation):
+        raise DomainError(f"{activation!r}"[:80], "an Activation", "apparent_degree takes any function")
     found = activation.polynomial_degree
     if found is not None:
         return found

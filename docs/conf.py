@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from sphinx.application import Sphinx
 
 import analytic_ntk
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from pictures import draw
 
 project = "analytic_ntk"
 author = "the analytic_ntk authors"
@@ -44,3 +50,4 @@ def formulas_as_literal_blocks(
 
 def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", formulas_as_literal_blocks)
+    app.connect("builder-inited", lambda app: draw())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import math
 from fractions import Fraction
@@ -16,17 +17,25 @@ from analytic_ntk import Activation, Dense, Enclosure, Network, Nonlinearity, ac
 from analytic_ntk.bounds import (
     LowerBound,
     Zonal,
+    compare,
     derivative_tail_mass,
     gershgorin_bound,
     hadamard_bound,
     khatri_rao,
+    khatri_rao_bound,
     khatri_rao_gram,
     lambda_min_lower_bound,
+    lower_bound,
     mu,
     mutual_coherence,
+    separation,
+    separation_bound,
+    sphere_points,
     tail_mass,
 )
+from analytic_ntk.bounds.compare import COLUMNS
 from analytic_ntk.errors import DomainError
+from analytic_ntk.positivity import min_eigenvalue
 from analytic_ntk.series import KernelSeries
 
 RELU = Network(Dense(1, 0), Nonlinearity(activations.relu), Dense(2, 0)).series(16)
@@ -379,3 +388,183 @@ def test_one_point() -> None:
     total = lambda_min_lower_bound(RELU, np.array([[3.0, 1.0]]))
     assert total.value == pytest.approx(2.0, rel=1e-12)
     assert isinstance(RELU, KernelSeries)
+
+
+# ------------------------------------------------------------------------------------ separated points
+
+
+def test_separation_eq_distances() -> None:
+    X = np.random.default_rng(3).normal(size=(7, 3))
+    u = X / np.linalg.norm(X, axis=1, keepdims=True)
+    pairs = list(itertools.combinations(range(7), 2))
+    expected = min(np.linalg.norm(u[i] - s * u[j]) for i, j in pairs for s in (1, -1))
+    assert separation(X) == pytest.approx(expected, rel=1e-12)
+    exact = separation([[Fraction(float(v)) for v in row] for row in X])
+    assert isinstance(exact, Enclosure) and float(exact) == pytest.approx(expected, rel=1e-12)
+
+
+def _separated(mu_: Fraction, c: list[Fraction], count: int) -> tuple[Fraction, int]:
+    """The stated maximum over K, in rationals."""
+    values = [(sum(c[k] * (1 - (count - 1) * mu_**k) for k in range(K, len(c))), -K) for K in range(len(c))]
+    value, power = max(values)
+    return value, -power
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.integers(0, 9), min_size=4, max_size=12).filter(any), st.integers(1, 9), st.integers(1, 40)
+)
+def test_separation_bound_eq_formula(c: list[int], count: int, thirtieths: int) -> None:
+    gap = Fraction(thirtieths, 30)
+    value, _ = _separated(1 - gap**2 / 2, [Fraction(v) for v in c], count)
+    found = separation_bound(c, count, str(gap))
+    assert abs(max(value, Fraction(0)) - found.value) < Fraction(1, 10**25)
+
+
+@settings(max_examples=25)
+@given(point_sets(), st.lists(st.integers(0, 9), min_size=5, max_size=9))
+def test_separation_bound_holds_for_every_set(points: list[list[Fraction]], c: list[int]) -> None:
+    """Any points with that separation, antipodal ones included (they are 0 apart)."""
+    gap = separation(points)
+    if gap.lower <= 0:
+        return
+    found = separation_bound(c, len(points), gap)
+    rho = correlations(points)
+    assert float(found.value) <= least_eigenvalue([float(v) for v in c], rho) + 1e-12 * sum(c) * len(points)
+    assert found.value <= gershgorin_bound(c, points).value + Fraction(1, 10**20)
+
+
+def test_separation_bound_is_attained_and_a_saboteur_is_caught() -> None:
+    """Orthogonal points, ``sqrt 2`` apart: the eigenvalue is ``f(1) - f(0)``, and so is the bound."""
+    c = [3, 1, 2]
+    found = separation_bound(c, 4, "sqrt(2)")
+    actual = least_eigenvalue([3.0, 1.0, 2.0], np.eye(4))
+    assert (found.power, found.value) == (1, pytest.approx(3)) and actual == pytest.approx(3)
+    assert float(found.value) * 1.001 > actual
+    # one point too few, a sign of the others turned: both would claim more than there is
+    pair = [[1, 0], [3, 4]]
+    close = separation(pair)
+    honest = separation_bound([0, 1], 2, close)
+    assert float(honest.value) == pytest.approx(0.4) == least_eigenvalue([0.0, 1.0], correlations(pair))
+    assert float(separation_bound([0, 1], 1, close).value) > 0.4
+
+
+def test_separation_bound_knows_only_the_mass_beyond_the_order() -> None:
+    unknown = Zonal((Enclosure(Fraction(0), Fraction(0)),) * 3, Enclosure(Fraction(2), Fraction(1)))
+    mu_ = 1 - 0.5**2 / 2
+    far, near = separation_bound(unknown, 2, "1/2"), separation_bound(unknown, 50, "1/2")
+    assert float(far.value) == pytest.approx(1 - mu_**3) and far.power == 3
+    assert near.method == "semidefinite"
+
+
+def test_half_the_mass() -> None:
+    """The explicit ``K`` of the docstring: at least half of what lies beyond it."""
+    series, count, gap = RELU, 3, 1.0
+    K = math.ceil(math.log(2 * count - 2) / -math.log(1 - gap**2 / 2))
+    mass = float(RELU.ntk_total) - sum(float(v) for v in series.enclosures("ntk")[:K])
+    assert float(separation_bound(series, count, 1).value) >= mass / 2 > 0
+
+
+def test_khatri_rao_bound_eq_maximum() -> None:
+    c, points = [1, 3, 2, 0, 1], [[1, 0, 2], [0, 1, 1], [2, 1, 0]]
+    rho = correlations(points)
+    values = [c[r] * np.linalg.eigvalsh(rho**r)[0] for r in range(5)]
+    found = khatri_rao_bound(c, points)
+    assert found.power == int(np.argmax(values))
+    assert 0.9 * max(values) < float(found.value) <= max(values) + 1e-14
+    assert khatri_rao_bound(c, np.array(points, dtype=float)).power == found.power
+
+
+# ------------------------------------------------------------------------------------ at points as they are
+
+
+@pytest.mark.parametrize("method", ["best", "gershgorin", "khatri-rao", "separation"])
+def test_lower_bound_is_below_the_eigenvalue(method: str) -> None:
+    """On a sphere of any radius with biases, and off it where the kernel is homogeneous."""
+    sphere = [[3 * v for v in point] for point in sphere_points(5, 4)]
+    cases = [
+        (Network.mlp(activations.tanh, 1, 2, "1/10"), sphere[:4]),
+        (Network.mlp(activations.relu, 3, 2, "1/10"), sphere),
+        (Network.mlp(activations.relu, 2, 2, 0), [[1, 0, 5], [0, 2, 1], ["1/3", 1, 0], [1, 1, -1]]),
+        (Network.mlp(Activation.parse("Max(x,0)^2"), 1, 2, 0), [[1, 0], [2, 3], [-1, 1]]),
+    ]
+    positive = 0
+    for network, points in cases:
+        for kernel in ("ntk", "nngp"):
+            found = lower_bound(network, points, kernel, method, order=60)  # type: ignore[arg-type]
+            truth = min_eigenvalue(network, points, kernel, digits=4)
+            assert found.kind == "certified" and found.value <= truth.upper
+            positive += found.value > 0
+    assert positive >= 5  # the check is not idle
+
+
+def test_saboteur_the_scale_of_the_points_left_out() -> None:
+    """Short points have a smaller eigenvalue: a bound for the sphere is not one for them."""
+    network, points = Network.mlp(activations.relu, 1, 2, 0), [["1/10", 0], [0, "1/5"]]
+    truth = min_eigenvalue(network, points, digits=4)
+    assert 0 < lower_bound(network, points).value <= truth.upper
+    assert lambda_min_lower_bound(network.series(60), points).value > truth.upper
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: lower_bound(Network.mlp(activations.tanh, 1, 1, 0), [[1, 0], [0, 2]]), "different norms"),
+        (lambda: lower_bound(Network.mlp(activations.relu, 1, 1, 1), [[1, 0], [0, 2]]), "different norms"),
+        (lambda: lower_bound(Network.mlp(activations.relu, 1, 1, 0), [[1, 0], [0, 0]]), r"points\[1\] = 0"),
+        (lambda: lower_bound(Network.mlp(activations.relu, 1, 1, 0), [[1, 0]], "both"), "ntk"),
+        (lambda: lower_bound(Network.mlp(activations.relu, 1, 1, 0), [[1, 0]], method="magic"), "method"),  # type: ignore[arg-type]
+        (lambda: separation_bound([1], 2, 0), "separation"),
+        (lambda: separation_bound([1], 2, 2), "separation"),
+        (lambda: separation_bound([1], 0, 1), "count"),
+        (lambda: separation_bound([1], True, 1), "count"),
+        (lambda: separation_bound([1], 2, 0.5), "float"),  # type: ignore[arg-type]
+        (lambda: separation([[1, 2]]), "one point"),
+        (lambda: compare([]), "activations"),
+        (lambda: compare("relu"), "activations"),  # type: ignore[arg-type]
+        (lambda: compare(["relu"]), "Activation"),  # type: ignore[list-item]
+        (lambda: compare([activations.relu], counts=(1,)), "count"),
+        (lambda: compare([activations.relu], counts=(10**6,)), "100"),
+        (lambda: compare([activations.relu], dims=(1,)), "dimension"),
+        (lambda: compare([activations.relu], depths=(0,)), "depth"),
+        (lambda: sphere_points(0, 3), "count"),
+        (lambda: sphere_points(3, True), "dim"),
+    ],
+)
+def test_separation_and_comparison_refused(call, message: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(DomainError, match=message):
+        call()
+
+
+# ------------------------------------------------------------------------------------ the table
+
+
+def test_compare_is_sound_and_renders() -> None:
+    said: list[tuple[int, int, str]] = []
+    chosen = [activations.relu, activations.erf]
+    records = compare(chosen, (1, 2), (3,), (3, 6), order=60, progress=lambda *news: said.append(news))
+    assert len(records) == 8 and said[-1][:2] == (8, 8)
+    for record in records:
+        bounds = (record.gershgorin, record.khatri_rao, record.by_separation)
+        assert all(bound.kind == "certified" and 0 <= bound.value <= record.truth.upper for bound in bounds)
+        assert record.best.value == max(bound.value for bound in bounds) and record.ratio <= 1
+        # the matrix itself, in float64, from the points: inputs <x, y>
+        phi = chosen[0] if record.activation == "relu" else chosen[1]
+        X = np.array(sphere_points(record.count, record.dim), dtype=float) * math.sqrt(record.dim)
+        gram = Network.mlp(phi, record.depth, 2, 0).gram(X)
+        assert float(record.truth) == pytest.approx(np.linalg.eigvalsh(gram)[0], rel=1e-3)
+    rows = list(csv.reader(records.csv().splitlines()))
+    assert tuple(rows[0]) == COLUMNS and [tuple(row) for row in rows[1:]] == [r.cells() for r in records]
+    assert records.latex().count(r"\\") == 9 and r"lambda\_min" in records.latex()
+    assert len(str(records).splitlines()) == 9
+    for record, row in zip(records, rows[1:], strict=True):
+        assert Fraction(row[COLUMNS.index("gershgorin")]) <= record.gershgorin.value
+
+
+@given(st.integers(1, 12), st.integers(2, 6), st.integers(0, 50))
+@settings(max_examples=20)
+def test_sphere_points(count: int, dim: int, seed: int) -> None:
+    points = sphere_points(count, dim, seed)
+    assert len(points) == count and all(sum(v * v for v in p) == 1 and len(p) == dim for p in points)
+    assert points == sphere_points(count, dim, seed)
+    assert count == 1 or separation(points).lower > 0

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from analytic_ntk import Activation, Enclosure, activations
 from analytic_ntk.characterisation import (
+    ApparentDegree,
     DividedDifference,
     Independence,
     PolynomialDependency,
+    apparent_degree,
     degree,
     probe,
     refute_degree,
@@ -156,3 +158,98 @@ def test_bad_vectors(vectors: Any) -> None:
 def test_bad_degrees(m: Any, points: Any) -> None:
     with pytest.raises(DomainError):
         refute_degree(lambda t: Fraction(t), m, points)
+
+
+# ------------------------------------------------------------------------------------ black boxes
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.fractions(max_denominator=9).filter(bool), min_size=0, max_size=7))
+def test_apparent_degree_of_a_polynomial_is_its_degree(coefficients: list[Fraction]) -> None:
+    found = apparent_degree(lambda t: sum((c * t**k for k, c in enumerate(coefficients)), Fraction(0)), 7)
+    assert isinstance(found, ApparentDegree)
+    assert found.degree == len(coefficients) - 1 and found.margin == 0
+    assert found.refuted is None if found.degree < 0 else found.refuted.degree == found.degree - 1  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("m", range(-1, 6))
+def test_dependency_appears_at_the_degree_plus_two(m: int) -> None:
+    """What the black box says and what exact linear algebra finds for ``z_i = (a_i, 1)`` agree."""
+    text = " + ".join([f"{k + 1}*x^{k}" for k in range(m + 1)]) or "0"
+    phi = activations.resolve(text)
+    found = apparent_degree(lambda t: Fraction(str(_s(phi, Fraction(t)))), 8)
+    assert isinstance(found, ApparentDegree) and found.degree == m == degree(phi)
+    for count in range(2, m + 5):
+        dependent = isinstance(probe(phi, [[k, 1] for k in range(count)]), PolynomialDependency)
+        assert dependent == (count >= found.least_dependent)
+
+
+def test_apparent_degree_with_error_bounds() -> None:
+    """``x^2 + tanh(x)/1000``: a parabola while the error hides the rest, refuted when it does not."""
+    phi = activations.resolve("x^2 + tanh(x)/1000")
+
+    def seen(error: Fraction) -> Any:
+        def value(t: Fraction) -> Enclosure:
+            exact = sp.Rational(str(sp.N(_s(phi, t), 40)))
+            return Enclosure(Fraction(int(exact.p), int(exact.q)) + error / 3, error)
+
+        return value
+
+    rough, fine = apparent_degree(seen(Fraction(1, 100)), 5), apparent_degree(seen(Fraction(1, 10**20)), 5)
+    assert isinstance(rough, ApparentDegree) and rough.degree == 2 and rough.margin > 0
+    assert isinstance(fine, DividedDifference) and fine.degree == 5
+
+
+def test_evidence_is_a_divided_difference_of_the_values() -> None:
+    """Recomputed by Newton's scheme, another way than the package's sum."""
+    found = apparent_degree(lambda t: abs(t), 4)
+    assert isinstance(found, DividedDifference)
+    column = [abs(p) for p in found.points]
+    for order in range(1, len(column)):
+        column = [
+            (column[k + 1] - column[k]) / (found.points[k + order] - found.points[k])
+            for k in range(len(column) - 1)
+        ]
+    assert column[0] in found.value and column[0] != 0
+    wrong = column[0] + Fraction(1, 10**9)
+    assert wrong not in found.value
+
+
+def _alternating() -> Any:
+    turn = iter(range(10**6))
+    return lambda t: Fraction(next(turn))
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        (lambda t: float("nan"), "nan"),
+        (lambda t: 0.5, "Enclosure"),
+        (lambda t: None, "None"),
+        (lambda t: True, "True"),
+        (lambda t: "1", "'1'"),
+        (lambda t: Enclosure(Fraction(1), Fraction(-1)), "error bound"),
+        (lambda t: Enclosure(0.5, Fraction(0)), "error bound"),  # type: ignore[arg-type]
+        (lambda t: 1 / (t - t), "ZeroDivisionError"),
+        (lambda t: Fraction(1) / 0, "raises"),
+        (_alternating(), "exclude each other"),
+    ],
+)
+def test_hostile_black_boxes(box: Any, message: str) -> None:
+    with pytest.raises(DomainError, match=message):
+        apparent_degree(box, 2)
+    with pytest.raises(DomainError, match=message):
+        refute_degree(box, 2)
+
+
+@pytest.mark.parametrize(
+    ("at_most", "points"), [(-2, None), (True, None), (10**6, None), (2, [1, 2, 3]), (0, [1, 1, 2])]
+)
+def test_bad_questions_to_a_black_box(at_most: Any, points: Any) -> None:
+    with pytest.raises(DomainError):
+        apparent_degree(lambda t: Fraction(t), at_most, points)
+
+
+def test_degree_takes_activations_only() -> None:
+    with pytest.raises(DomainError, match="apparent_degree"):
+        degree(lambda t: t)  # type: ignore[arg-type]

@@ -67,12 +67,13 @@ def test_verdicts() -> None:
 
 
 def test_undecided_is_code_3(tmp_path: Path) -> None:
-    assert ask("positive", "Heaviside(x) + x", code=3)["verdict"] == "undecided"
+    identity = "sigmoid(2*x) - (1 + tanh(x))/2 + x"  # x, which no rule sees
+    assert ask("positive", identity, code=3)["verdict"] == "undecided"
     path = tmp_path / "line.csv"
     path.write_text("1,0\n2,0\n3,0\n")
-    data = ask("positive", "Heaviside(x) + x", "--points", str(path), code=3)
+    data = ask("positive", identity, "--points", str(path), code=3)
     assert (data["verdict"], data["kind"], data["nullity"]) == ("undecided", None, None)
-    assert "jumps" in data["missing"]
+    assert "polynomial" in data["missing"]
 
 
 def test_points_and_the_smallest_eigenvalue(tmp_path: Path) -> None:
@@ -108,6 +109,20 @@ def test_an_eigenvalue_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch, tmp_p
     data = ask("positive", "relu", "--points", str(path), "--eigenvalue", code=3)
     assert data["verdict"] == "strictly positive" and data["min_eigenvalue"] is None
     assert "3 digits" in data["reason"]
+
+
+def test_eigenvalue_in_float64(tmp_path: Path) -> None:
+    """The same number by the other method; decimals that are no binary numbers are refused."""
+    X = np.random.default_rng(0).normal(size=(7, 3))
+    path = tmp_path / "points.npy"
+    np.save(path, X)
+    options = ("positive", "relu", "--points", str(path), "--eigenvalue")
+    found = [float(ask(*options, "--method", m)["min_eigenvalue"]["value"]) for m in ("balls", "float64")]
+    assert found[0] == pytest.approx(found[1], rel=1e-8) and found[0] > 0
+    decimals = tmp_path / "decimals.csv"
+    decimals.write_text("0.1,1\n0,1\n")
+    options = ("positive", "relu", "--points", str(decimals), "--eigenvalue", "--method", "float64")
+    assert "1/10" in run(*options, code=2)[1]
 
 
 def test_null_vectors_too_long_for_python(tmp_path: Path) -> None:

@@ -205,13 +205,17 @@ def test_layer_norm_makes_rays_equal() -> None:
         decide_gram(network, [[0, 0], [1, 0]])
 
 
-def test_jumps_leave_the_ntk_undecided_where_the_nngp_is_singular() -> None:
-    network = Network.mlp(activations.resolve("Heaviside(x) + x"), 1, 1, 0)
-    points = [[1, 0], [2, 0], [3, 0]]
-    assert decide_gram(network, points, "nngp").nullity == 1
-    found = decide_gram(network, points, "ntk")
-    assert found.verdict is Positivity.UNDECIDED and "jumps" in found.missing
-    assert decide_gram(Network.mlp(activations.step, 2, 1, 0), points, "ntk").nullity == 2
+@pytest.mark.parametrize("text", ["Heaviside(x) + x", "sign(x)*x^2 + x", "Heaviside(x)*(x^2 + 1)", "step"])
+def test_ker_ntk_eq_ker_nngp_with_jumps(text: str) -> None:
+    """Certified values confirm the null vectors in both kernels."""
+    points: list[list[Any]] = [[1, 0], [2, 0], [3, 0], [-1, 0], [0, 1], [0, -1]]
+    for depth in (1, 2):
+        network = Network.mlp(activations.resolve(text), depth, 1, 0)
+        found = {kernel: decide_gram(network, points, kernel) for kernel in ("nngp", "ntk")}
+        assert found["nngp"].null_vectors == found["ntk"].null_vectors
+        assert found["ntk"].nullity or depth == 2
+        for kernel in ("nngp", "ntk"):
+            assert _agrees(network, points, kernel, found[kernel].null_vectors)
 
 
 def test_polynomial_after_a_dependent_layer_is_undecided() -> None:
@@ -317,7 +321,7 @@ def test_hard_positive_case() -> None:
 @pytest.mark.parametrize("text", ["relu", "gelu", "softsign", "tanh"])
 def test_min_eigenvalue_eq_numpy(text: str) -> None:
     network = Network.mlp(activations.resolve(text), 2, 1, 0)
-    points = np.random.default_rng(3).normal(size=(9, 3))
+    points = np.random.default_rng(3).normal(size=(9 if text in ("relu", "gelu") else 5, 3))
     for kernel in ("ntk", "nngp"):
         found = min_eigenvalue(network, points, kernel)
         gram = network.gram(points, kernel=kernel)

@@ -79,6 +79,57 @@ def test_entry_errors_are_inside() -> None:
     assert tight.upper - tight.lower < (found.upper - found.lower) / 100
 
 
+def test_errors_entry_by_entry() -> None:
+    """Each entry moved by its own error; one large error where the eigenvector is small costs its size."""
+    rng = np.random.default_rng(6)
+    factor = rng.normal(size=(10, 14))
+    matrix = factor @ factor.T
+    matrix = (matrix + matrix.T) / 2
+    errors = 10.0 ** -rng.uniform(3, 12, size=(10, 10))
+    errors = np.maximum(errors, errors.T)
+    found = eigenvalue_bounds(matrix, errors)
+    for _ in range(20):
+        signs = np.triu(rng.choice([-1.0, 1.0], size=(10, 10)))
+        moved = matrix + (signs + np.triu(signs, 1).T) * errors
+        assert _holds((moved + moved.T) / 2, found.lower, found.upper)
+    assert found.entry_error == errors.max()
+
+
+def test_saboteur_entry_errors_halved() -> None:
+    """All entries of ``I`` moved down together: the eigenvalue falls by exactly ``n e``, no less will do."""
+    size, e = 8, 2.0**-20
+    moved = np.eye(size) - e
+    full, half = (eigenvalue_bounds(np.eye(size), v) for v in (e, e / 2))
+    assert _holds(moved, full.lower, full.upper)
+    assert not _holds(moved, half.lower, half.upper)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(2, 6), st.integers(0, 10**6), st.integers(10, 60))
+def test_scaled_rows(size: int, seed: int, spread: int) -> None:
+    """Rows scaled by powers of 2 far apart: the bounds hold and stay positive."""
+    rng = np.random.default_rng(seed)
+    factor = rng.normal(size=(size, size + 3))
+    scale = 2.0 ** np.round(np.linspace(-spread, spread, size))
+    matrix = factor @ factor.T * scale * scale[:, None]
+    matrix = (matrix + matrix.T) / 2
+    found = eigenvalue_bounds(matrix)
+    assert found.lower > 0 and _holds(matrix, found.lower, found.upper)
+    noisy = eigenvalue_bounds(matrix, 1e-12 * np.sqrt(np.outer(np.diag(matrix), np.diag(matrix))))
+    assert 0 < noisy.lower <= found.lower
+
+
+@pytest.mark.parametrize(
+    "matrix", [np.zeros((3, 3)), -np.eye(2), np.ones((4, 4)), [[0.0]], [[1e-310]], [[1e300]]]
+)
+def test_odd_matrices(matrix: Any) -> None:
+    a = np.asarray(matrix)
+    found = eigenvalue_bounds(a)
+    exact = min(np.linalg.eigvalsh(a))
+    assert found.lower <= exact + 1e-12 * abs(exact) and exact <= found.upper + 1e-12 * abs(exact)
+    assert found.upper - found.lower <= 1e-12 * max(np.abs(a).max(), 1e-300)
+
+
 def test_gram_matrices_of_real_size() -> None:
     points = np.random.default_rng(0).normal(size=(150, 20))
     gram = Network.mlp(activations.relu, 2, 2, 0).gram(points)
@@ -104,7 +155,13 @@ def test_bad_matrices(matrix: Any) -> None:
         eigenvalue_bounds(matrix)
 
 
-@pytest.mark.parametrize("error", [-1.0, float("nan"), float("inf"), True])
+@pytest.mark.parametrize(
+    "error",
+    [
+        -1.0, float("nan"), float("inf"), True, np.zeros(2), np.array([[0.0, 1.0], [0.0, 0.0]]), "1",
+        np.full((2, 2), -1.0), np.full((2, 2), np.nan), np.zeros((2, 2), dtype=bool),
+    ],
+)  # fmt: skip
 def test_bad_errors(error: Any) -> None:
     with pytest.raises(DomainError):
         eigenvalue_bounds(np.eye(2), error)

@@ -18,7 +18,9 @@ from analytic_ntk.bounds.points import (
     Points,
     correlations,
     float_correlations,
+    gram_of,
     read_points,
+    require_directions,
     require_power,
 )
 from analytic_ntk.enclosure import Enclosure
@@ -74,11 +76,11 @@ class LowerBound:
 
     ``kind`` is ``"certified"`` (``value`` a fraction, proved) or ``"float64"`` (lowered by an estimate of
     the rounding, not proved). ``method`` is ``"gershgorin"``, ``"hadamard"``, or ``"semidefinite"``: nothing
-    better than 0 was found.
+    better than 0 was found. ``"separation"`` is :func:`~analytic_ntk.bounds.separation_bound`.
     """
 
     value: Fraction | float
-    method: Literal["gershgorin", "hadamard", "semidefinite"]
+    method: Literal["gershgorin", "hadamard", "separation", "semidefinite"]
     power: int
     kind: Literal["certified", "float64"]
 
@@ -143,16 +145,34 @@ def lambda_min_lower_bound(kernel: Kernel, points: Points) -> LowerBound:
     >>> round(float(found.value), 3), found.method, found.power
     (0.309, 'gershgorin', 4)
     """
+    zonal = Zonal.of(kernel)
+    found = gershgorin_bound(zonal, points), khatri_rao_bound(zonal, points)
+    return max(found, key=lambda bound: bound.value)
+
+
+def khatri_rao_bound(kernel: Kernel, points: Points) -> LowerBound:
+    """``max_r c_r lambda_min(G^{o r})`` and the ``r <= 40`` that attains it (Oymak, Soltanolkotabi 2019).
+
+    ``G^{o r}`` is the Gram matrix of the ``r``-th Khatri-Rao powers of the points scaled to the sphere. The
+    power is chosen in float64, the bound for it is :func:`hadamard_bound`; conventions as there.
+
+    >>> from analytic_ntk import Network, activations
+    >>> from analytic_ntk.bounds import khatri_rao_bound
+    >>> series = Network.mlp(activations.relu, 1, 2, 0).series(30)
+    >>> found = khatri_rao_bound(series, [[1, 0], [0, 1]])
+    >>> found.power, float(found.value)
+    (1, 2.0)
+    """
     zonal, data = Zonal.of(kernel), read_points(points)
     if isinstance(data, np.ndarray):
         rho = float_correlations(data)
     else:
-        rows = [(row, max(map(abs, row)) or Fraction(1)) for row in data]
+        require_directions(gram_of(data))
+        rows = [(row, max(map(abs, row))) for row in data]
         rho = float_correlations(np.array([[float(v / size) for v in row] for row, size in rows]))
     weights = [max(c.midpoint, Fraction(0)) for c in zonal.coefficients[: _GUIDE + 1]]
     guide = [w * Fraction(float(np.linalg.eigvalsh(rho**k)[0])) for k, w in enumerate(weights)]
-    found = (gershgorin_bound(zonal, points), hadamard_bound(zonal, points, guide.index(max(guide))))
-    return max(found, key=lambda bound: bound.value)
+    return hadamard_bound(zonal, points, guide.index(max(guide)))
 
 
 def _bound(value: Fraction | float, method: Literal["gershgorin", "hadamard"], power: int) -> LowerBound:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from enum import Enum
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analytic_ntk.cli.answers import Kernel, Mlp, kind, shown, value_json
+from analytic_ntk.cli.answers import Kernel, Mlp, kind, shown, value_json, write_file
 from analytic_ntk.cli.app import (
     ACT,
     BIAS,
@@ -21,6 +23,7 @@ from analytic_ntk.cli.app import (
     AnswerConsole,
     answering,
     app,
+    counted,
     print_json,
     stages,
 )
@@ -43,6 +46,13 @@ class Where(str, Enum):
     sphere = "sphere"
 
 
+class Method(str, Enum):
+    """Ways to the smallest eigenvalue."""
+
+    balls = "balls"
+    float64 = "float64"
+
+
 @app.command()
 def positive(
     act: ACT,
@@ -60,7 +70,13 @@ def positive(
     eigenvalue: Annotated[
         bool, typer.Option("--eigenvalue", help="Enclose the smallest eigenvalue too; needs --points.")
     ] = False,
+    method: Annotated[
+        Method, typer.Option(help="For the eigenvalue: any digits, or thousands of points quickly.")
+    ] = Method.balls,
     digits: DIGITS = 10,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the evidence, for proofs-check verify.")
+    ] = None,
     as_json: JSON = False,
 ) -> None:
     """Is the kernel strictly positive definite? A proof or a counterexample; exit code 3 if undecided."""
@@ -75,12 +91,16 @@ def positive(
             )
         asked = Mlp.of(act, depth, weight_variance, bias_variance)
         if points is not None:
-            _on_points(asked, points, kernel.value, eigenvalue, digits, as_json)
+            way = method if eigenvalue else None
+            _on_points(asked, points, kernel.value, way, digits, certificate, as_json)
         else:
-            _on_domain(asked, domain or Where.distinct, 2 if dim is None else dim, kernel.value, as_json)
+            where, dim = domain or Where.distinct, 2 if dim is None else dim
+            _on_domain(asked, where, dim, kernel.value, certificate, as_json)
 
 
-def _on_domain(asked: Mlp, where: Where, dim: int, kernel: str, as_json: bool) -> None:
+def _on_domain(
+    asked: Mlp, where: Where, dim: int, kernel: str, certificate: Path | None, as_json: bool
+) -> None:
     from analytic_ntk.positivity import Domain, Positivity, decide
     from analytic_ntk.report.terminal import show_section
 
@@ -96,11 +116,20 @@ def _on_domain(asked: Mlp, where: Where, dim: int, kernel: str, as_json: bool) -
     else:
         vectors = () if example is None else (f"points {_points(example.points)}", *_vectors(example))
         show_section(_section(asked, found, f"{found.domain.value}, d = {dim}", vectors), AnswerConsole())
+    _certify(asked, found, certificate)
     if found.verdict is Positivity.UNDECIDED:
         raise typer.Exit(INCOMPLETE)
 
 
-def _on_points(asked: Mlp, path: Path, kernel: str, eigenvalue: bool, digits: int, as_json: bool) -> None:
+def _on_points(
+    asked: Mlp,
+    path: Path,
+    kernel: str,
+    method: Method | None,
+    digits: int,
+    certificate: Path | None,
+    as_json: bool,
+) -> None:
     from analytic_ntk.positivity import Positivity, decide_gram, min_eigenvalue
     from analytic_ntk.report.terminal import show_section
 
@@ -108,10 +137,14 @@ def _on_points(asked: Mlp, path: Path, kernel: str, eigenvalue: bool, digits: in
     with stages() as progress:
         progress("decision")
         found = decide_gram(asked.network, read_points(path), kernel)
-        if eigenvalue:
-            progress("smallest eigenvalue")
+    if method is not None:
+        with counted() as bar:
             try:
-                least = min_eigenvalue(asked.network, found.points, kernel, digits)
+                if method is Method.balls:
+                    least = min_eigenvalue(asked.network, found.points, kernel, digits, "balls", bar)
+                else:  # as many digits as float64 gives
+                    points = _floats(found.points)
+                    least = min_eigenvalue(asked.network, points, kernel, None, "float64", bar)
             except PrecisionError as error:
                 reason = str(error)
     if as_json:
@@ -119,7 +152,7 @@ def _on_points(asked: Mlp, path: Path, kernel: str, eigenvalue: bool, digits: in
             _json(asked, found)
             | {"points": len(found.points), "dim": len(found.points[0]), "nullity": found.nullity}
             | {"null_vectors": _vectors_json(found)["null_vectors"]}
-            | ({"min_eigenvalue": value_json(least, digits), "reason": reason} if eigenvalue else {})
+            | ({"min_eigenvalue": value_json(least, digits), "reason": reason} if method else {})
         )
     else:
         lines = list(_vectors(found))
@@ -129,8 +162,30 @@ def _on_points(asked: Mlp, path: Path, kernel: str, eigenvalue: bool, digits: in
         count, dim = len(found.points), len(found.points[0])
         where = f"{count} point{'s' if count > 1 else ''} in R^{dim}"
         show_section(_section(asked, found, where, lines), AnswerConsole())
+    _certify(asked, found, certificate)
     if found.verdict is Positivity.UNDECIDED or reason:
         raise typer.Exit(INCOMPLETE)
+
+
+def _floats(points: Sequence[Vector]) -> list[list[float]]:
+    """Points as float64, which they must be already."""
+    largest = Fraction(sys.float_info.max)
+    for i, point in enumerate(points):
+        for j, entry in enumerate(point):
+            if abs(entry) > largest or Fraction(float(entry)) != entry:
+                raise DomainError(
+                    f"point {i}, coordinate {j}: {str(entry)[:40]}, no float64 number",
+                    "binary numbers (those of an npy file are) with --method float64",
+                    "use --method balls",
+                )
+    return [[float(entry) for entry in point] for point in points]
+
+
+def _certify(asked: Mlp, found: Decision | GramDecision, path: Path | None) -> None:
+    if path is not None:
+        from analytic_ntk.certificate import of_decision
+
+        write_file(path, of_decision(asked.network, found).text().encode())
 
 
 # ------------------------------------------------------------------------------------ how it is shown

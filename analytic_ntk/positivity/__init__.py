@@ -5,10 +5,12 @@ from __future__ import annotations
 from analytic_ntk.positivity.decide import GramDecision, Positivity, Step, decide_gram
 from analytic_ntk.positivity.domain import Decision, Domain, decide
 from analytic_ntk.positivity.eigenvalue import min_eigenvalue
+from analytic_ntk.positivity.float_gram import CertifiedGram, certified_gram
 from analytic_ntk.positivity.profile import Profile, profile
 from analytic_ntk.positivity.rounding import EigenvalueBounds, eigenvalue_bounds
 
 __all__ = [
+    "CertifiedGram",
     "Decision",
     "Domain",
     "EigenvalueBounds",
@@ -16,6 +18,7 @@ __all__ = [
     "Positivity",
     "Profile",
     "Step",
+    "certified_gram",
     "decide",
     "decide_gram",
     "eigenvalue_bounds",

@@ -15,7 +15,6 @@ from analytic_ntk.activation import Activation
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
-from analytic_ntk.layers.protocol import activations_of
 from analytic_ntk.network import Network
 from analytic_ntk.pair import Pair
 from analytic_ntk.positivity.linear import Vector
@@ -81,8 +80,10 @@ def decide_gram(network: Network, X: Any, kernel: str = "ntk") -> GramDecision:
 
     ``X``: shape ``(N, d)``, rationals or floats (taken as the binary numbers they are). The answer is a
     proof (:mod:`.nullspace`), not a computation of eigenvalues: ``SINGULAR`` comes with a basis of the null
-    space. ``UNDECIDED`` says what is missing; it can occur for the NTK of an activation with jumps, and
-    where a polynomial activation follows one that is not a polynomial.
+    space. ``UNDECIDED`` says what is missing; it can occur where a polynomial activation follows one that is
+    not a polynomial. NNGP and NTK have the same null space: ``sum_i u_i s(z_i . w) = 0`` for almost every
+    ``w`` may be differentiated at almost every ``w``, so ``u`` is a null vector of ``E s'(g_i) s'(g_j) T_ij``
+    too (with jumps, ``s'`` taken away from them).
 
     Raises :class:`DomainError` for bad points, an unknown kernel, or a kernel that is infinite at a point.
 
@@ -99,18 +100,13 @@ def decide_gram(network: Network, X: Any, kernel: str = "ntk") -> GramDecision:
     _require_finite(network, points)
     features = input_features(points)
     steps: list[Step] = []
-    blurred = ""
     for layer in network.layers:
         try:
             features = push(layer, features)
         except UndecidedError as error:
             return GramDecision(Positivity.UNDECIDED, kernel, points, (), tuple(steps), str(error))
         steps.append(_step(layer, features))
-        if kernel == "ntk" and not blurred:
-            blurred = _blurs_the_tangent_kernel(layer)
     null = features.null_vectors()
-    if null and blurred and len(null) > _duplicates(points):
-        return GramDecision(Positivity.UNDECIDED, kernel, points, (), tuple(steps), blurred)
     verdict = Positivity.SINGULAR if null else Positivity.STRICTLY_POSITIVE
     return GramDecision(verdict, kernel, points, null, tuple(steps))
 
@@ -133,19 +129,6 @@ def grows_at_most(activation: Activation) -> sp.Expr:
 
 def _square(point: Vector) -> Fraction:
     return sum((entry * entry for entry in point), Fraction(0)) / len(point)
-
-
-def _duplicates(points: Sequence[Vector]) -> int:
-    return len(points) - len(set(points))
-
-
-def _blurs_the_tangent_kernel(layer: Layer) -> str:
-    """Why NTK and NNGP may have different null spaces after this layer ("" if they have the same)."""
-    for phi in activations_of((layer,)):
-        s = profile(phi)
-        if not s.continuous and not s.flat:
-            return f"the null space of the NTK for {phi}, which jumps (that of the NNGP is known)"
-    return ""
 
 
 def _step(layer: Layer, features: Features) -> Step:

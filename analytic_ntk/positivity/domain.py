@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import sympy as sp
 
-from analytic_ntk.errors import DomainError
+from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
 from analytic_ntk.network import Network
 from analytic_ntk.positivity.decide import PAPER, GramDecision, Positivity, Step, decide_gram, grows_at_most
@@ -90,12 +90,15 @@ def decide(network: Network, dim: int, domain: Domain = Domain.DISTINCT, kernel:
             return Decision(Positivity.SINGULAR, kernel, domain, dim, found.steps, found)
     state = _START[domain]
     steps: list[Step] = []
-    for layer in network.layers:
-        state, step = _push(layer, state)
-        steps.append(step)
-    if state.independent:
-        return Decision(Positivity.STRICTLY_POSITIVE, kernel, domain, dim, tuple(steps))
     missing = "a theorem that covers these layers, or a counterexample beyond those tried"
+    try:
+        for layer in network.layers:
+            state, step = _push(layer, state)
+            steps.append(step)
+        if state.independent:
+            return Decision(Positivity.STRICTLY_POSITIVE, kernel, domain, dim, tuple(steps))
+    except UndecidedError as error:
+        missing = str(error)
     return Decision(Positivity.UNDECIDED, kernel, domain, dim, tuple(steps), None, missing)
 
 

@@ -10,8 +10,7 @@ exactly when
 * for every ``j``, ``sum_l p_{l,j} z_l^(tensor j) = 0`` (a zero vector adds ``u_0 s(0)`` to ``j = 0``).
 
 With the even and odd part of ``s`` on the half-line (:mod:`.profile`) these are linear equations in ``u``
-with rational coefficients. A bias adds ``sum u = 0``; for a continuous ``s`` NNGP and NTK have the same
-null space.
+with rational coefficients. A bias adds ``sum u = 0``. NNGP and NTK have the same null space.
 """
 
 from __future__ import annotations

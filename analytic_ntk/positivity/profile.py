@@ -19,7 +19,7 @@ import sympy as sp
 from analytic_ntk.activation import Activation
 from analytic_ntk.errors import UndecidedError
 from analytic_ntk.gaussian.halves import Half, halves
-from analytic_ntk.gaussian.identities import Powers, is_not_smooth, polynomial_powers, vanishes
+from analytic_ntk.gaussian.identities import Powers, is_not_smooth, polynomial_powers
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.notation import x
 
@@ -34,9 +34,6 @@ class Profile:
     even: Powers | None
     odd: Powers | None
     at_zero: sp.Expr
-    continuous: bool
-    flat: bool
-    """Whether ``s' = 0`` away from jumps."""
 
     @property
     def polynomial(self) -> frozenset[int] | None:
@@ -98,8 +95,6 @@ def profile(activation: Activation) -> Profile:
         _powers(even, activation),
         _powers(odd, activation),
         sp.simplify(even.pieces.parts[0].subs(x, 0)),
-        activation.is_continuous,
-        all(vanishes(part) for part in activation.derivative.parts),
     )
 
 

@@ -12,6 +12,8 @@ from analytic_ntk.errors import DomainError
 
 UNIT = 2.0**-53
 _TINY = 2.0**-1074
+_CHUNK = 64
+_FAR = 200
 
 Array = NDArray[np.float64]
 
@@ -34,44 +36,153 @@ class EigenvalueBounds:
         return self.lower > 0
 
 
-def eigenvalue_bounds(matrix: ArrayLike, entry_error: float = 0.0) -> EigenvalueBounds:
+def eigenvalue_bounds(matrix: ArrayLike, entry_error: float | ArrayLike = 0.0) -> EigenvalueBounds:
     """Bounds of ``lambda_min`` of a symmetric float64 matrix, its entries off by at most ``entry_error``.
+
+    ``entry_error``: one number, or a number for each entry, shape ``(N, N)``.
 
     Below: a floating-point Cholesky factorisation of ``B`` that runs to its end shows
     ``lambda_min(B) >= -g tr(B)``, ``g = gamma_{n+1} / (1 - gamma_{n+1})``, ``gamma_k = k u / (1 - k u)``,
-    whatever the order of the operations (Rump 2006, BIT 46, Theorem 2.3); ``B = fl(A - mu)`` for a ``mu``
-    just under the computed eigenvalue. Above: the Rayleigh quotient of the computed eigenvector with its
-    rounding error. Entry errors move eigenvalues by at most ``n entry_error`` (Weyl). Costs one symmetric
-    eigenproblem and a few factorisations, ``O(n^3)``.
+    whatever the order of the operations (Rump 2006, BIT 46, Theorem 2.3); ``B = fl(A - mu)``, and ``mu``
+    moves up to the eigenvalue. Where that leaves nothing, ``B = D^-1 A D^-1`` with powers of 2 in ``D``:
+    ``lambda_min(A) >= min D^2 lambda_min(B)``. Above: the Rayleigh quotient of an approximate eigenvector
+    (inverse Lanczos steps with the factors at hand) with its rounding error. Entry errors ``E`` move
+    eigenvalues by at most ``max_i sum_j E_ij`` (Weyl). Costs some four factorisations and thirty
+    solves: for thousands of rows less than an eigenvalue solver.
 
-    Raises :class:`DomainError` for a matrix that is not square, symmetric, finite and float64, or a negative
-    error.
+    Raises :class:`DomainError` for a matrix that is not square, symmetric, finite and float64, or for
+    errors that are not non-negative, finite and symmetric.
 
     >>> bounds = eigenvalue_bounds([[2.0, 1.0], [1.0, 2.0]])
     >>> bounds.lower <= 1 <= bounds.upper, bounds.upper - bounds.lower < 1e-13
     (True, True)
     """
     a = _checked(matrix)
-    if isinstance(entry_error, bool) or not 0 <= entry_error < math.inf:
-        raise DomainError(f"entry_error = {entry_error!r}", "a finite number >= 0")
-    size = len(a)
-    values, vectors = np.linalg.eigh(a)
-    spread = _up(size * float(entry_error))
-    upper = _up(_rayleigh(a, vectors[:, 0]) + spread)
+    return bounds_of(a, _checked_error(entry_error, len(a)))
+
+
+def bounds_of(a: Array, error: Array) -> EigenvalueBounds:
+    """As :func:`eigenvalue_bounds`, for arguments known to be good; ``error`` of shape () or (N, N)."""
+    top, size = float(np.max(error)), float(np.max(np.abs(a)))
+    if size == 0:
+        spread = _norm_bound(error, len(a))
+        return EigenvalueBounds(-spread, spread, top)
+    exponent = math.frexp(size)[1]
+    if abs(exponent) > _FAR:  # squares would overflow or vanish
+        with np.errstate(over="ignore"):  # infinite errors leave infinite bounds
+            a, error = np.ldexp(a, -exponent), np.ldexp(error, -exponent) + 2 * _TINY
+    else:
+        exponent = 0
+    spread = _norm_bound(error, len(a))
+    if not math.isfinite(spread):
+        return EigenvalueBounds(-math.inf, math.inf, top)
+    lower, upper = _search(a, spread)
+    if lower <= 0:
+        lower = max(lower, _scaled_lower(a, error))
+    if exponent:
+        lower, upper = _down(_times_power(lower, exponent)), _up(_times_power(upper, exponent))
+    return EigenvalueBounds(lower, max(upper, lower), top)
+
+
+def _norm_bound(error: Array, size: int) -> float:
+    """``max_i sum_j error_ij``, rounded up."""
+    rows = size * float(error) if error.ndim == 0 else float(np.max(error.sum(axis=1)))
+    return rows * (1 + 4 * size * UNIT)
+
+
+def _search(a: Array, spread: float) -> tuple[float, float]:
+    """Move a shift, proved to lie below the eigenvalue, up to the Rayleigh quotient."""
     slack = _cholesky_slack(a)
-    estimate, step = float(values[0]), max(2 * slack, 8 * size * UNIT * float(np.abs(values).max()), 1e-300)
-    lower = -math.inf
-    for _ in range(60):
-        shift = estimate - step
-        shifted = a.copy()
-        diagonal = np.diagonal(a)
-        np.fill_diagonal(shifted, diagonal - shift)
-        lost = float(np.max(UNIT * np.abs(diagonal - shift))) * (1 + 4 * UNIT) + _TINY
-        if _factorises(shifted):
-            lower = _below(shift, lost, _cholesky_slack(shifted), spread)
+    largest = float(np.max(np.abs(np.diagonal(a))))
+    shift, factor = 0.0, _factor(a, 0.0)
+    if factor is None:
+        step = max(2 * slack, 1e-300)
+        estimate = float(np.linalg.eigvalsh(a)[0])
+        for _ in range(_TRIES):
+            shift = estimate - step
+            factor = _factor(a, shift)
+            if factor is not None:
+                break
+            step *= 4
+    vector = np.random.default_rng(len(a)).standard_normal(len(a))
+    if factor is None:
+        return -math.inf, _up(_rayleigh(a, vector) + spread)
+    lower, upper = _proved(a, shift, spread), math.inf
+    for steps in _STEPS:
+        vector, quotient, miss = _ritz(a, factor, vector, steps)
+        upper = min(upper, _up(_rayleigh(a, vector) + spread))
+        left = quotient - shift
+        least = 2 * slack + 4 * UNIT * abs(quotient)
+        if left <= 2 * least or not math.isfinite(left):
             break
-        step *= 4
-    return EigenvalueBounds(lower, max(upper, lower), float(entry_error))
+        step = max(least, min(2 * miss, left / 4))
+        while step < left:
+            found = _factor(a, quotient - step)
+            if found is not None:
+                shift, factor = quotient - step, found
+                lower = max(lower, _proved(a, shift, spread))
+                break
+            step *= 4
+        if step >= left or largest == 0:
+            break
+    return lower, upper
+
+
+_TRIES = 60
+_STEPS = (12, 8, 4, 4, 4, 4)
+"""Lanczos steps between two moves of the shift; the last two moves are seldom needed."""
+
+
+def _ritz(a: Array, factor: Array, start: Array, steps: int) -> tuple[Array, float, float]:
+    """The least Ritz vector in the Krylov space of the inverse, its quotient, and about how far that is off:
+    the square of the residual over the distance to the next (never more than the residual)."""
+    from scipy.linalg.blas import dgemm  # slow to load
+    from scipy.linalg.lapack import dpotrs
+
+    basis = [start / np.linalg.norm(start)]
+    for _ in range(min(steps, len(a)) - 1):
+        following = dpotrs(factor, basis[-1], lower=1)[0]
+        following /= np.linalg.norm(following) or 1.0
+        for _ in range(2):
+            for known in basis:
+                following -= (known @ following) * known
+        size = float(np.linalg.norm(following))
+        if not size > 1e-12:
+            break
+        basis.append(following / size)
+    space = np.array(basis).T  # column by column, as LAPACK wants it
+    # the library of the solves: numpy's has threads of its own, and two pools get in each other's way
+    image = dgemm(1.0, a.T, space)
+    small = space.T @ image
+    values, vectors = np.linalg.eigh((small + small.T) / 2)
+    vector = space @ vectors[:, 0]
+    residual = float(np.linalg.norm(image @ vectors[:, 0] - values[0] * vector))
+    apart = float(values[1] - values[0]) if len(values) > 1 else 0.0
+    return vector, float(values[0]), residual * min(1.0, residual / apart) if apart > 0 else residual
+
+
+def _proved(a: Array, shift: float, spread: float) -> float:
+    """What a factorisation of ``fl(A - shift)`` that ran to its end proves."""
+    moved = np.diagonal(a) - shift
+    lost = float(np.max(UNIT * np.abs(moved))) * (1 + 4 * UNIT) + _TINY
+    return _below(shift, lost, _cholesky_slack_of(moved), spread)
+
+
+def _scaled_lower(a: Array, error: Array) -> float:
+    """``min D^2 lambda_min(D^-1 A D^-1)`` where that is positive; ``-inf`` else."""
+    diagonal = np.diagonal(a)
+    if not (diagonal > 0).all():
+        return -math.inf
+    exponents = np.round(np.log2(diagonal) / 2).astype(int)
+    if exponents.max() - exponents.min() < 2 or np.abs(exponents).max() > 200:
+        return -math.inf  # nothing to win, or a scaling that could underflow
+    both = exponents[:, None] + exponents[None, :]
+    scaled = np.ldexp(a, -both)
+    if not np.array_equal(np.ldexp(scaled, both), a):
+        return -math.inf
+    errors = np.ldexp(np.broadcast_to(error, a.shape), -both) + _TINY
+    lower, _ = _search(scaled, _norm_bound(errors, len(a)))
+    return _down(math.ldexp(lower, 2 * int(exponents.min()))) if lower > 0 else -math.inf
 
 
 def _checked(matrix: ArrayLike) -> Array:
@@ -85,18 +196,37 @@ def _checked(matrix: ArrayLike) -> Array:
     return a
 
 
-def _factorises(matrix: Array) -> bool:
-    try:
-        return bool(np.isfinite(np.linalg.cholesky(matrix)).all())
-    except np.linalg.LinAlgError:
-        return False
+def _checked_error(entry_error: float | ArrayLike, size: int) -> Array:
+    error = np.asarray(entry_error)
+    if error.dtype.kind not in "fiu" or error.shape not in ((), (size, size)):
+        raise DomainError(
+            f"entry_error of shape {error.shape} and type {error.dtype}", f"a number, or ({size}, {size})"
+        )
+    if not (np.isfinite(error).all() and (error >= 0).all()):
+        raise DomainError(f"entry_error = {entry_error!r}"[:100], "finite numbers >= 0")
+    if error.ndim and not np.array_equal(error, error.T):
+        raise DomainError("entry errors that are not symmetric", "symmetric ones", "np.maximum(E, E.T)")
+    return error.astype(np.float64)
+
+
+def _factor(a: Array, shift: float) -> Array | None:
+    """The Cholesky factor of ``fl(A - shift)`` (in the lower triangle), if the algorithm runs to its end."""
+    from scipy.linalg.lapack import dpotrf  # slow to load
+
+    shifted = a.T.copy(order="F")
+    np.fill_diagonal(shifted, np.diagonal(a) - shift)
+    factor, failed = dpotrf(shifted, lower=1, clean=0, overwrite_a=1)
+    return None if failed or not np.isfinite(np.diagonal(factor)).all() else factor
 
 
 def _cholesky_slack(matrix: Array) -> float:
+    return _cholesky_slack_of(np.diagonal(matrix))
+
+
+def _cholesky_slack_of(diagonal: Array) -> float:
     """``g tr(B)`` and what underflow can add, rounded up."""
-    size = len(matrix)
+    size = len(diagonal)
     gamma = (size + 1) * UNIT / (1 - (size + 1) * UNIT)
-    diagonal = np.diagonal(matrix)
     trace = math.fsum(np.abs(diagonal)) * (1 + 4 * UNIT)
     underflow = 4 * size * (2 * (size + 1) + float(np.max(np.abs(diagonal)))) * _TINY
     return _up(_up(gamma / (1 - gamma) * (1 + 16 * UNIT) * trace) + underflow)
@@ -105,17 +235,35 @@ def _cholesky_slack(matrix: Array) -> float:
 def _rayleigh(matrix: Array, vector: Array) -> float:
     """An upper bound of ``v^T A v / v^T v``."""
     size = len(vector)
+    from scipy.linalg.blas import dgemv  # slow to load
+
     norm = math.fsum(float(e) * float(e) for e in vector)
-    image = matrix @ vector
+    image = dgemv(1.0, matrix.T, vector)
     product = math.fsum(float(e) * float(f) for e, f in zip(vector, image, strict=True))
-    mass = float(np.abs(vector) @ (np.abs(matrix) @ np.abs(vector)))
+    magnitude = np.abs(vector)
+    mass = sum(
+        float(magnitude[k : k + _CHUNK] @ (np.abs(matrix[k : k + _CHUNK]) @ magnitude))
+        for k in range(0, size, _CHUNK)
+    )
     error = (size + 4) * UNIT / (1 - (size + 4) * UNIT) * mass * (1 + 4 * size * UNIT) + size * size * _TINY
     top = _up(product + error)
     return _up(_up(top / norm) * (1 + 8 * UNIT) if top > 0 else top / norm * (1 - 8 * UNIT))
 
 
+def _times_power(value: float, exponent: int) -> float:
+    """``value 2^exponent``, infinite where float64 ends."""
+    try:
+        return math.ldexp(value, exponent)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
 def _up(value: float) -> float:
     return math.nextafter(value, math.inf)
+
+
+def _down(value: float) -> float:
+    return math.nextafter(value, -math.inf)
 
 
 def _below(shift: float, *losses: float) -> float:
