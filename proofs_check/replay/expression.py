@@ -73,40 +73,50 @@ FUNCTIONS: dict[str, Callable[[arb], arb]] = {
 
 def check(expression: Any) -> None:
     """Raise :class:`Refusal` unless an expression is well formed and of modest size."""
-    stack, count = [(expression, 0)], 0
+    stack, count = [(expression, 0, False)], 0
     while stack:
-        node, depth = stack.pop()
+        node, depth, is_condition = stack.pop()
         count += 1
         if count > MAX_NODES or depth > MAX_DEPTH:
             raise Refusal(f"an expression of more than {MAX_NODES} nodes or depth {MAX_DEPTH}")
-        if isinstance(node, str):
+        if isinstance(node, str) and not is_condition:
             if node not in ("x", "pi", "e"):
                 rational(node, "a constant")
             continue
         if not isinstance(node, list) or not node or not isinstance(node[0], str):
-            raise Refusal(f"{str(node)[:60]!r} is not an expression")
+            raise Refusal(f"{str(node)[:60]!r} is not {'a condition' if is_condition else 'an expression'}")
         head, *arguments = node
-        if head == "^":
-            if len(arguments) != 2:
-                raise Refusal("a power without base and exponent")
-            rational(arguments[1], "an exponent")
-            arguments = arguments[:1]
-        elif head in FUNCTIONS:
-            if len(arguments) != 1:
-                raise Refusal(f"{head} of {len(arguments)} arguments")
-        elif head == "cases":
-            if not arguments or any(not isinstance(c, list) or len(c) != 2 for c in arguments):
-                raise Refusal("cases without pairs of value and condition")
-            arguments = [part for case in arguments for part in case]
-        elif head in ("<", "<="):
-            if len(arguments) != 2:
-                raise Refusal(f"{head} of {len(arguments)} arguments")
-        elif head == "else":
-            if arguments:
-                raise Refusal("else with arguments")
-        elif head not in ("+", "*", "max", "min", "and", "or") or not arguments:
-            raise Refusal(f"the unknown head {head[:40]!r}")
-        stack += [(argument, depth + 1) for argument in arguments]
+        parts = _conditions(head, arguments) if is_condition else _values(head, arguments)
+        stack += [(part, depth + 1, flag) for part, flag in parts]
+
+
+def _values(head: str, arguments: list[Any]) -> list[tuple[Any, bool]]:
+    """The parts of a value, each with whether it must be a condition."""
+    if head == "^":
+        if len(arguments) != 2:
+            raise Refusal("a power without base and exponent")
+        rational(arguments[1], "an exponent")
+        arguments = arguments[:1]
+    elif head == "cases":
+        if not arguments or any(not isinstance(c, list) or len(c) != 2 for c in arguments):
+            raise Refusal("cases without pairs of value and condition")
+        return [(part, place == 1) for case in arguments for place, part in enumerate(case)]
+    elif head in FUNCTIONS:
+        if len(arguments) != 1:
+            raise Refusal(f"{head} of {len(arguments)} arguments")
+    elif head not in ("+", "*", "max", "min") or not arguments:
+        raise Refusal(f"the unknown head {head[:40]!r}")
+    return [(argument, False) for argument in arguments]
+
+
+def _conditions(head: str, arguments: list[Any]) -> list[tuple[Any, bool]]:
+    """The same for the parts of a condition."""
+    least, most = {"<": (2, 2), "<=": (2, 2), "else": (0, 0)}.get(head, (1, MAX_NODES))
+    if head not in ("<", "<=", "else", "and", "or"):
+        raise Refusal(f"the unknown condition {head[:40]!r}")
+    if not least <= len(arguments) <= most:
+        raise Refusal(f"{head} of {len(arguments)} arguments")
+    return [(argument, head in ("and", "or")) for argument in arguments]
 
 
 def nodes(expression: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations_with_replacement
 from math import comb, prod
@@ -9,6 +10,7 @@ from typing import Any
 
 from flint import arb, arb_mat
 
+from proofs_check.replay.budget import Budget
 from proofs_check.replay.expression import Refusal, ball, evaluate, nodes, rational
 from proofs_check.replay.reading import (
     MAX_WORK,
@@ -38,23 +40,31 @@ def independence(data: dict[str, Any]) -> str:
     return f"the {len(vectors)} functions w -> s(z_i . w) are linearly independent"
 
 
-def check_determinant(activation: Any, vectors: tuple[Vector, ...], data: dict[str, Any]) -> None:
+def check_determinant(
+    activation: Any, vectors: tuple[Vector, ...], data: dict[str, Any], budget: Budget | None = None
+) -> None:
+    """``det [s(z_i . w_j)]`` keeps to its interval near the stated directions."""
     directions = read_vectors(data, "directions")
     if len(directions) != len(vectors) or len(directions[0]) != len(vectors[0]):
         raise Refusal("as many directions as vectors, of the same length, are required")
-    radius = rational(data.get("radius"), "radius")
-    if radius <= 0:
-        raise Refusal("radius: a number > 0 is required")
+    if len(vectors) ** 2 * len(vectors[0]) > MAX_WORK:
+        raise Refusal("too many vectors of this length")
+    check_samples(activation, [[dot(z, w) for z in vectors] for w in directions], data, budget or Budget())
+
+
+def check_samples(
+    activation: Any, samples: Sequence[Sequence[Fraction]], data: dict[str, Any], budget: Budget
+) -> None:
+    """``det [s(samples[j][i] + e_ij)]`` keeps to its interval for all ``|e_ij| <= radius``."""
+    radius = read_radius(data)
     low, high = read_interval(data, "determinant")
-    if nodes(activation) * len(vectors) ** 2 > MAX_WORK:
-        raise Refusal("too long an expression for so many vectors")
-    arguments = [[dot(z, w) for w in directions] for z in vectors]
 
     def compute() -> arb:
         spread = arb(0, ball(radius).abs_upper())
-        return arb_mat([[evaluate(activation, ball(t) + spread) for t in row] for row in arguments]).det()
+        return arb_mat([[evaluate(activation, ball(t) + spread) for t in row] for row in samples]).det()
 
-    accept_within(compute, low, high, "the determinant")
+    cost = nodes(activation) * len(samples) ** 2 + len(samples) ** 3
+    accept_within(compute, low, high, "the determinant", cost, budget)
 
 
 def polynomial_dependency(data: dict[str, Any]) -> str:
@@ -64,9 +74,11 @@ def polynomial_dependency(data: dict[str, Any]) -> str:
     vectors, weights = read_vectors(data, "vectors"), read_numbers(data, "weights")
     if len(weights) != len(vectors) or not any(weights):
         raise Refusal("weights: one for each vector, not all 0")
-    powers = read_numbers(data, "powers")
+    powers = read_numbers(data, "powers") if data.get("powers") != [] else []
     if any(p.denominator != 1 or not 0 <= p <= MAX_DEGREE for p in powers):
         raise Refusal(f"powers: integers from 0 to {MAX_DEGREE}")
+    if len(set(powers)) < len(powers):
+        raise Refusal("powers: each once")
     for power in map(int, powers):
         if comb(len(vectors[0]) + power - 1, power) * power * len(vectors) > MAX_WORK:
             raise Refusal("too many monomials to check")
@@ -74,27 +86,45 @@ def polynomial_dependency(data: dict[str, Any]) -> str:
             terms = (u * prod(z[k] for k in place) for u, z in zip(weights, vectors, strict=True))
             if sum(terms) != 0:
                 raise Refusal(f"the weights do not cancel the monomials of degree {power}")
-    shown = ", ".join(str(p) for p in powers)
+    shown = ", ".join(str(p) for p in powers) or "none (s = 0)"
     return f"sum u_i s(z_i . w) = 0 for all w and every polynomial s with powers {shown}"
 
 
 def not_a_polynomial(data: dict[str, Any]) -> str:
-    """A divided difference of order ``degree + 1`` lies in an interval without 0."""
-    allow_only(data, ("activation", "points", "difference"))
+    """A divided difference of order ``degree + 1`` lies in an interval without 0 for all ``|e_k| <= radius``:
+
+        sum_k s(t_k + e_k) / prod_{j != k} (t_k - t_j)
+
+    For a polynomial of that degree it would be 0 at a common ``e``, for almost every ``e``: so ``s`` is not
+    even equal to one almost everywhere.
+    """
+    allow_only(data, ("activation", "points", "radius", "difference"))
     activation = read_function(data, "activation")
+    count = check_difference(activation, data)
+    return f"s is not a polynomial of degree <= {count - 2}, nor equal to one almost everywhere"
+
+
+def check_difference(activation: Any, data: dict[str, Any], budget: Budget | None = None) -> int:
+    """The number of points, which is the order plus one."""
     points = read_numbers(data, "points")
-    check_difference(activation, points, data)
-    return f"s is not a polynomial of degree <= {len(points) - 2}"
-
-
-def check_difference(activation: Any, points: list[Fraction], data: dict[str, Any]) -> None:
     if len(set(points)) < len(points):
         raise Refusal("points: distinct numbers are required")
+    radius = read_radius(data)
     low, high = read_interval(data, "difference")
     weights = [1 / prod((p - o for o in points if o != p), start=Fraction(1)) for p in points]
 
     def compute() -> arb:
-        values = [evaluate(activation, ball(p)) for p in points]
+        spread = arb(0, ball(radius).abs_upper())
+        values = [evaluate(activation, ball(p) + spread) for p in points]
         return sum((ball(w) * v for w, v in zip(weights, values, strict=True)), arb(0))
 
-    accept_within(compute, low, high, "the divided difference")
+    cost = (nodes(activation) + 2) * len(points)
+    accept_within(compute, low, high, "the divided difference", cost, budget)
+    return len(points)
+
+
+def read_radius(data: dict[str, Any]) -> Fraction:
+    radius = rational(data.get("radius"), "radius")
+    if radius <= 0:
+        raise Refusal("radius: a number > 0 is required")
+    return radius

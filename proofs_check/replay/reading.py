@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from math import lcm
 from typing import Any
 
 from flint import arb, ctx
 
+from proofs_check.replay.budget import Budget
 from proofs_check.replay.expression import Refusal, ball, check, rational
 
 MAX_POINTS, MAX_DIM, MAX_BITS = 100, 1_000, 8_192
 MAX_WORK = 1_000_000
-"""Nodes of the expression times values taken of it."""
+"""Monomials times their degree times vectors."""
+MAX_DENOMINATORS = 200_000
+"""Bits of a common denominator of a vector, times its length."""
+MAX_DIGITS = 300_000
+"""In all the vectors of one field."""
 Json = dict[str, Any]
 Vector = tuple[Fraction, ...]
 
@@ -35,12 +41,19 @@ def read_vectors(data: dict[str, Any], name: str) -> tuple[Vector, ...]:
     rows = read_field(data, name, list)
     if not 1 <= len(rows) <= MAX_POINTS:
         raise Refusal(f"{name}: {len(rows)} vectors; 1 to {MAX_POINTS} are allowed")
-    found = []
     for row in rows:
         if not isinstance(row, list) or not 1 <= len(row) <= MAX_DIM or len(row) != len(rows[0]):
             raise Refusal(f"{name}: rows of one length from 1 to {MAX_DIM} are required")
-        found.append(tuple(rational(entry, name) for entry in row))
-    return tuple(found)
+    if sum(len(entry) for row in rows for entry in row if isinstance(entry, str)) > MAX_DIGITS:
+        raise Refusal(f"{name}: more than {MAX_DIGITS} digits in all")
+    found = tuple(tuple(rational(entry, name) for entry in row) for row in rows)
+    for row in found:
+        common = 1
+        for entry in row:
+            common = lcm(common, entry.denominator)
+            if common.bit_length() * len(row) > MAX_DENOMINATORS:
+                raise Refusal(f"{name}: denominators that have too little in common")
+    return found
 
 
 def read_numbers(data: dict[str, Any], name: str) -> list[Fraction]:
@@ -75,10 +88,21 @@ def precision(bits: int) -> Iterator[None]:
         ctx.prec = before
 
 
-def accept_within(compute: Callable[[], arb], low: Fraction, high: Fraction, what: str) -> None:
-    """Accept if the computed ball lies in ``[low, high]`` at some precision."""
-    bits = 128
+def accept_within(
+    compute: Callable[[], arb],
+    low: Fraction,
+    high: Fraction,
+    what: str,
+    cost: int = 1,
+    budget: Budget | None = None,
+) -> None:
+    """Accept if the computed ball lies in ``[low, high]`` at some precision.
+
+    ``cost``: the operations of one computation, paid for from the budget at every precision tried.
+    """
+    bits, budget = 128, budget or Budget()
     while bits <= MAX_BITS:
+        budget.spend(cost * bits)
         with precision(bits):
             value = compute()
             if value >= ball(low) and value <= ball(high):
