@@ -25,13 +25,16 @@ _MODULES = (
     "activations",
     "bounds",
     "errors",
+    "finite_width",
     "hermite",
     "inverse",
+    "laws",
     "layers",
     "learning_curve",
     "meanfield",
     "positivity",
     "spectrum",
+    "strategies",
     "tables",
 )
 

@@ -17,9 +17,11 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from analytic_ntk.cli import app
+from proofs_check.cli import app as proofs_app
 
 ROOT = Path(__file__).resolve().parent.parent
 FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROGRAMS = {"analytic-ntk": app, "proofs-check": proofs_app}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -55,7 +57,8 @@ def console_block(source: str) -> str:
     for command in re.split(r"^\$ ", source, flags=re.MULTILINE)[1:]:
         words, _, expected = command.partition("\n")
         environment = {"COLUMNS": "80", "TERMINAL_WIDTH": "80"}
-        output = CliRunner().invoke(app, shlex.split(words)[1:], env=environment).output
+        name, *arguments = shlex.split(words)
+        output = CliRunner().invoke(PROGRAMS[name], arguments, env=environment).output
         got = "".join(f"{line.rstrip()}\n" for line in output.splitlines())
         parts.append(f"$ {words}\n{settled(expected, got)}")
     return "```console\n" + "".join(parts) + "```"

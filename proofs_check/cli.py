@@ -1,6 +1,7 @@
 """The command ``proofs-check``.
 
-Exit codes: 0 accepted; 2 wrong usage; 3 refused; 4 a file could not be read.
+Exit codes: 0 accepted, proved, or all as documented; 2 wrong usage; 3 refused, refuted, or not as documented;
+4 a file could not be read or written; 5 undecided; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from typing import Annotated
 
 import typer
 
+from proofs_check import cli_conjecture, cli_ledger
+
 REFUSED, UNREADABLE = 3, 4
 
 app = typer.Typer(
     help="Statements about neural kernels, checked.",
-    epilog="Exit codes: 0 accepted, 2 wrong usage, 3 refused, 4 a file could not be read.",
+    epilog="Exit codes: 0 accepted, proved or as documented, 2 wrong usage, 3 refused, refuted or not as "
+    "documented, 4 a file could not be read or written, 5 undecided, 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -55,6 +59,10 @@ def verify(
         print(json.dumps(rows, indent=2))
     if code:
         raise typer.Exit(code)
+
+
+cli_ledger.attach(app)
+app.command()(cli_conjecture.conjecture)
 
 
 def main() -> None:

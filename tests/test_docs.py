@@ -1,7 +1,8 @@
 """Every example in README and docs is run, and prints what it says.
 
-``python`` blocks are doctests (one namespace per file); in ``console`` blocks each ``$ analytic-ntk ...`` is
-run and its output compared. ``...`` stands for anything, white space is not compared.
+``python`` blocks are doctests (one namespace per file); in ``console`` blocks each ``$ analytic-ntk ...`` or
+``$ proofs-check ...`` is run and its output compared. ``...`` stands for anything, white space is not
+compared.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typer.testing import CliRunner
 
 from analytic_ntk.activations import all_activations
 from analytic_ntk.cli import app
+from proofs_check.cli import app as proofs_app
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", *(p for p in (ROOT / "docs").rglob("*.md") if "_build" not in p.parts)])
+PROGRAMS = {"analytic-ntk": app, "proofs-check": proofs_app}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -53,10 +56,12 @@ def failures_of_console(page: Path) -> list[str]:
         for command in re.split(r"^\$ ", source, flags=re.MULTILINE)[1:]:
             words, _, expected = command.partition("\n")
             name, *arguments = shlex.split(words)
-            if name != "analytic-ntk":
+            if name not in PROGRAMS:
                 said.append(f"{page.name}:{line}: {name} is not run by the tests")
                 continue
-            result = CliRunner().invoke(app, arguments, env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
+            result = CliRunner().invoke(
+                PROGRAMS[name], arguments, env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"}
+            )
             if not checker.check_output(expected, result.output, FLAGS):
                 said.append(f"{page.name}:{line}: $ {words}\nexpected:\n{expected}\ngot:\n{result.output}")
     return said

@@ -2,8 +2,8 @@
 
 Exit codes: 0 the answer is complete; 2 the question is wrong (usage, an activation or a file of points that
 cannot be read, an infinite moment); 3 the answer could not be had in full (digits not reached, no closed
-form, undecided); 4 a file could not be written; 130 interrupted; 1 a fault of this program. Answers go to
-stdout, everything else to stderr.
+form, undecided); 4 a file could not be written; 130 interrupted; 1 a law fails, or a fault of this
+program. Answers go to stdout, everything else to stderr.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import sys
 from analytic_ntk.cli import (  # each adds its command to the app
     activations,
     decay,
+    finite_width,
     hermite,
     kernel,
+    laws,
     meanfield,
     positive,
     report,
@@ -29,8 +31,10 @@ __all__ = [
     "activations",
     "app",
     "decay",
+    "finite_width",
     "hermite",
     "kernel",
+    "laws",
     "main",
     "meanfield",
     "positive",
