@@ -11,10 +11,21 @@ from flint import arb, fmpq
 from analytic_ntk.arithmetic.precision import BITS_PER_DIGIT, bits_for, working_precision
 from analytic_ntk.errors import DomainError, PrecisionError
 
+LARGEST = 10_000_000
+"""Binary exponents beyond this are not written out as fractions."""
+_SMALLEST = Fraction(1, 2**LARGEST)
+
 
 def _exact_value(ball: arb) -> Fraction:
     mantissa, exponent = ball.man_exp()
+    if int(exponent) > LARGEST:
+        raise PrecisionError("a number beyond 2^10000000", "numbers of moderate size", "take its logarithm")
     return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+
+
+def _tiny(ball: arb) -> bool:
+    """Whether it is nearer to 0 than ``2^-LARGEST``, certainly."""
+    return bool(ball.abs_upper() < arb(2) ** -LARGEST)
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,12 @@ class Enclosure:
         """From a real ball. Raises :class:`PrecisionError` if it is not finite."""
         if not ball.is_finite():
             raise PrecisionError("a ball without bounds", "a finite enclosure")
-        return cls(_exact_value(ball.mid()), _exact_value(ball.rad()))
+        if _tiny(ball):
+            return cls(Fraction(0), Fraction(0 if ball == 0 else _SMALLEST))
+        radius = arb(ball.rad())
+        return cls(
+            _exact_value(ball.mid()), _SMALLEST if _tiny(radius) and radius != 0 else _exact_value(radius)
+        )
 
     @property
     def lower(self) -> Fraction:

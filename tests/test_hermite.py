@@ -7,9 +7,10 @@ from fractions import Fraction
 import mpmath
 import pytest
 import sympy as sp
+from flint import arb, fmpq
 
 from analytic_ntk import Activation, Enclosure, activations
-from analytic_ntk.errors import DomainError
+from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.gaussian import hermite
 from analytic_ntk.gaussian.operations import SYMBOLIC
 from analytic_ntk.gaussian.terms import terms_of
@@ -197,3 +198,16 @@ def test_growth_is_respected() -> None:
         phi.hermite_table(3, variance=2)
     # E exp(u^2/3) = (1 - 2 q/3)^(-1/2) = sqrt(3/2) at q = 1/2
     assert sp.simplify(phi.hermite(0, "1/2") - sp.sqrt(sp.Rational(3, 2))) == 0
+
+
+def test_enclosures_of_balls_of_any_size() -> None:
+    """Exponents that no fraction should be written with are rounded to a radius, not hung on."""
+    tiny, huge = arb(-(10**12)).exp(), arb(10**12).exp()
+    for ball in (tiny, -tiny, arb(2) ** (-(10**9)), arb(0, tiny)):
+        found = Enclosure.of(ball)
+        assert found.midpoint == 0 and arb(fmpq(1, found.radius.denominator)) > abs(ball)
+    found = Enclosure.of(arb(5, tiny))
+    assert found.midpoint == 5 and arb(fmpq(1, found.radius.denominator)) > tiny
+    assert Enclosure.of(arb(0)).radius == Enclosure.of(arb(3)).radius == 0
+    with pytest.raises(PrecisionError):
+        Enclosure.of(huge)

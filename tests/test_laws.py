@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from fractions import Fraction
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import ClassVar, NoReturn
 from xml.etree import ElementTree
@@ -519,16 +520,9 @@ def test_pytest_pyargs(tmp_path: Path) -> None:
         "dual_neg or posSemidef",
         "-q",
     ]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "analytic_ntk.pytest_plugin",
-        "-p",
-        "no:cacheprovider",
-        *words,
-    ]
+    installed = any(entry.name == "analytic_ntk" for entry in entry_points(group="pytest11"))
+    plugin = () if installed else ("-p", "analytic_ntk.pytest_plugin")
+    command = [sys.executable, "-m", "pytest", *plugin, "-p", "no:cacheprovider", *words]
     paths = {"PYTHONPATH": str(Path(analytic_ntk.__file__).parent.parent)}
     done = subprocess.run(command, cwd=tmp_path, env=os.environ | paths, capture_output=True, text=True)
     assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout + done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analytic_ntk.cli.answers import require_ending, write_file
-from analytic_ntk.cli.app import INTERRUPTED, AnswerConsole, activation, answering, app, counted
+from analytic_ntk.cli.app import INTERRUPTED, JSON, AnswerConsole, activation, answering, app, counted
 
 if TYPE_CHECKING:
     from analytic_ntk.laws import Law, Summary
@@ -46,6 +47,7 @@ def laws(
     ] = None,
     failures: Annotated[Path, typer.Option(help="The folder where failing cases are saved.")] = Path(".laws"),
     listed: Annotated[bool, typer.Option("--list", help="The laws, instead.")] = False,
+    as_json: JSON = False,
 ) -> None:
     """Test activations against the laws that all kernels obey; exit code 1 if one fails."""
     with answering():
@@ -55,7 +57,10 @@ def laws(
         console = AnswerConsole()
         chosen = [find(name) for name in dict.fromkeys(law)] if law else list(LAWS)
         if listed:
-            _show(chosen, console)
+            if as_json:
+                print(json.dumps([_law(one) for one in chosen], indent=2))
+            else:
+                _show(chosen, console)
             return
         require_ending(report, ENDINGS)
         given = [*(acts or ()), *(more or ())] or list(activations.all_activations())
@@ -73,17 +78,14 @@ def laws(
                 if found[-1].interrupted:
                     reason = f"interrupted; activations not begun: {len(subjects) - index - 1}"
                     break
-        for number, summary in enumerate(found):
-            if number:
-                console.print()
-            console.print(summary)
-        if len(found) > 1:
-            passed = sum(summary.passed for summary in found)
-            console.print(f"\n{passed} of {len(subjects)} activations pass")
+        if as_json:
+            print(_json(found), end="")
+        else:
+            _tables(found, len(subjects), console)
         if report is not None:
             write_file(report, _document(report, found).encode())
         if reason:
-            console.print(reason)
+            print(reason, file=sys.stderr)
             raise typer.Exit(INTERRUPTED)
         if not all(found):
             raise typer.Exit(FAILED)
@@ -100,7 +102,30 @@ def _document(path: Path, found: list[Summary]) -> str:
 
     if path.suffix.lower() == ".xml":
         return junit(found)
+    return _json(found)
+
+
+def _json(found: list[Summary]) -> str:
     return json.dumps([summary.to_json() for summary in found], indent=2) + "\n"
+
+
+def _tables(found: list[Summary], asked: int, console: AnswerConsole) -> None:
+    for number, summary in enumerate(found):
+        if number:
+            console.print()
+        console.print(summary)
+    if len(found) > 1:
+        passed = sum(summary.passed for summary in found)
+        console.print(f"\n{passed} of {asked} activations pass")
+
+
+def _law(law: Law) -> dict[str, str | float]:
+    return {
+        "name": law.name,
+        "kind": law.kind.value,
+        "statement": law.statement,
+        "smallest_fault": law.smallest_fault,
+    }
 
 
 def _show(chosen: list[Law], console: AnswerConsole) -> None:
