@@ -180,6 +180,8 @@ def tidied(raw: sp.Expr) -> sp.Expr:
     if sp.count_ops(raw) > MAX_OPERATIONS:
         return sp.factor_terms(raw)
     expanded = sp.expand(merge_reflections(_gather_exponentials(raw)))
+    if sp.count_ops(expanded) > 8 * MAX_OPERATIONS:
+        return min((raw, sp.factor_terms(raw)), key=_length)
     candidates = [raw, expanded, sp.factor_terms(expanded), _collected(expanded, sp.factor_terms)]
     over_pi = sp.expand(2 * sp.pi * expanded)
     candidates.append(sp.collect(over_pi, q12, func=sp.factor_terms) / (2 * sp.pi))
