@@ -8,16 +8,22 @@ values do not depend on tiles or threads. Tiles are whole blocks of rows, contig
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
+Array = NDArray[np.floating]
+Index = NDArray[np.intp]
+Numbers = tuple[Any, Any, Any]
+"""0, 1 and 2 in the type of the arrays: Python's would widen float32."""
 FAST = {"contract", "nsz", "arcp"}
 CHUNK = 512
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def _variable(rho, t, roots, zero, one, two):  # type: ignore[no-untyped-def]
+def _variable(rho: Array, t: Array, roots: int, zero: Any, one: Any, two: Any) -> None:
     for j in range(rho.shape[0]):
         t[j] = math.sqrt(max(zero, one - abs(rho[j])))
     for _ in range(roots):
@@ -28,7 +34,7 @@ def _variable(rho, t, roots, zero, one, two):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _near(rho, bound, row, start, places, count):  # type: ignore[no-untyped-def]
+def _near(rho: Array, bound: Any, row: int, start: int, places: Index, count: int) -> int:
     """Note where ``|rho| > bound``: row, column, whether negative; as far as there is room."""
     hits = 0
     for j in range(rho.shape[0]):
@@ -43,7 +49,9 @@ def _near(rho, bound, row, start, places, count):  # type: ignore[no-untyped-def
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def powers(tile, values, width, c, roots, numbers, bound, places):  # type: ignore[no-untyped-def]
+def powers(
+    tile: Array, values: Array, width: int, c: Array, roots: int, numbers: Numbers, bound: Any, places: Index
+) -> int:
     """``values = sum_k c[s, k] t^k`` by Horner's rule, eight coefficients at a time.
 
     Returns how many ``|rho|`` exceed ``bound``, and notes them in ``places`` ``(3, room)``.
@@ -86,7 +94,9 @@ def powers(tile, values, width, c, roots, numbers, bound, places):  # type: igno
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def chebyshev(tile, values, width, c, roots, numbers, bound, places):  # type: ignore[no-untyped-def]
+def chebyshev(
+    tile: Array, values: Array, width: int, c: Array, roots: int, numbers: Numbers, bound: Any, places: Index
+) -> int:
     """``values = sum_k c[s, k] T_k(t)`` by Clenshaw's rule, four coefficients at a time; else as above."""
     zero, one, two = numbers
     count = 0
@@ -117,7 +127,9 @@ def chebyshev(tile, values, width, c, roots, numbers, bound, places):  # type: i
 
 
 @njit(nogil=True, cache=True)
-def separations(first, second, rows, columns, signs, length):  # type: ignore[no-untyped-def]
+def separations(
+    first: Array, second: Array, rows: Index, columns: Index, signs: Array, length: float
+) -> Array:
     """``sqrt(1 - |rho|) = |x -+ y| / (sqrt(2) length)`` of vectors of one length, from their differences."""
     found = np.empty(rows.shape[0])
     for place in range(rows.shape[0]):

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from analytic_ntk.activation import Activation
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import AnalyticNTKError
 from analytic_ntk.laws.doors import Doors, Duals, Points
@@ -178,8 +179,8 @@ def faulty_duals(dual: bool, derivative: bool, when: Callable[[Fraction, Fractio
     """Certified duals too large by the size, where ``when(xx, xy, yy)``."""
 
     def plant(doors: Doors, fault: Fraction) -> Doors:
-        def duals(phi: object, xx: Fraction, xy: Fraction, yy: Fraction, digits: int) -> Duals:
-            found = doors.duals(phi, xx, xy, yy, digits)  # type: ignore[arg-type]
+        def duals(phi: Activation, xx: Fraction, xy: Fraction, yy: Fraction, digits: int) -> Duals:
+            found = doors.duals(phi, xx, xy, yy, digits)
             if not when(xx, xy, yy):
                 return found
             one, two = (

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 from xml.etree import ElementTree
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -123,7 +123,7 @@ class Summary:
             yield Padding(Text(note, style="dim"), (0, 0, 0, 2))
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
         for heading, side in zip(_HEADINGS, _SIDES, strict=True):
-            table.add_column(heading, justify=side, overflow="fold")  # type: ignore[arg-type]
+            table.add_column(heading, justify=side, overflow="fold")
         for result in self.results:
             cells = [Text(cell) for cell in _cells(result)]
             cells[-1].stylize(_STYLES[result.verdict])
@@ -192,7 +192,7 @@ _WORDS = {
     Verdict.SKIPPED: "skipped",
 }
 _HEADINGS = ("law", "kind", "cases", "seen", "margin", "time", "verdict")
-_SIDES = ("left", "left", "right", "right", "right", "right", "left")
+_SIDES: tuple[JustifyMethod, ...] = ("left", "left", "right", "right", "right", "right", "left")
 
 
 def _cells(result: LawResult) -> tuple[str, ...]:

@@ -169,9 +169,8 @@ def line_rule(
             if error < target:
                 break
             radius *= 1.06
-            finer *= (
-                0.7 if attempt else 1.0
-            )  # a function that grows along the sides faster than the kernel falls
+            if attempt:  # a function that grows along the sides faster than the kernel falls
+                finer *= 0.7
         if not error < scale:
             raise PrecisionError("the trapezoidal rule: no bound", "an error below the values")
         if grid.count > MAX_COUNT:
