@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import copy
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -316,3 +318,89 @@ def test_work_is_bounded() -> None:
     odd = [[f"1/{10**400 + 7 * (i * 100 + j) + 1}" for j in range(30)] for i in range(20)]
     assert not verify(_sealed(vectors=odd, directions=odd)).accepted
     assert time.monotonic() - started < 10
+
+
+LONG = "7" * 1999
+DIFFERENCE = {"radius": "1/9", "difference": ["1/2", "2"]}
+COSTLY: dict[str, tuple[str, Json]] = {
+    "long powers": ("polynomial-dependency", {
+        "powers": [str(k) for k in range(40, 61)], "vectors": [["7" * 1900, "3" * 1998]] * 30,
+        "weights": ["1", "-1", *["0"] * 28],
+    }),
+    "long denominators": ("polynomial-dependency", {
+        "powers": ["60"], "vectors": [["1/" + "7" * 1900, "1/" + "3" * 1900]] * 10, "weights": ["1"] * 10,
+    }),
+    "long constants": ("not-a-polynomial", {
+        "activation": ["+", *[LONG] * 1200], "points": [str(k) for k in range(99)], **DIFFERENCE,
+    }),
+    "long points": ("not-a-polynomial", {
+        "activation": ["erf", "x"], "points": [f"{k}/{LONG}" for k in range(99)], **DIFFERENCE,
+    }),
+    "a tower of exponentials": ("not-a-polynomial", {
+        "activation": ["exp", ["exp", ["exp", ["^", ["exp", "x"], "9999"]]]], "points": ["1", "2"],
+        **DIFFERENCE,
+    }),
+    "far out": ("not-a-polynomial", {
+        "activation": ["+", *[["sinh", ["*", "x", "1" + "0" * 90]]] * 90], "points": ["1", "2"],
+        **DIFFERENCE,
+    }),
+    "a constant as a tower": ("conjecture", {
+        "statement": "ntk(rho) > 0 for rho in [0, 1]", "verdict": "proved", "boxes": [["0", "1"]],
+        "activations": [["max", "x", ["^", ["^", ["^", ["^", "3", "64"], "64"], "64"], "64"]]],
+        "weight_variances": ["1", "1"], "bias_variances": ["0", "0"], "order": "10",
+    }),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_costly_numbers_are_refused_soon(name: str) -> None:
+    kind, body = COSTLY[name]
+    started = time.monotonic()
+    report = verify(_forged(kind, **body))
+    assert not report.accepted and report.text
+    assert time.monotonic() - started < 5
+
+
+def test_large_true_dependencies_are_accepted() -> None:
+    """A limit on work, not on what is true: the divided difference at 40 points."""
+    points = list(range(40))
+    weights = [Fraction(1, sp.prod([a - b for b in points if b != a])) for a in points]
+    body = {"vectors": [[str(a), "1"] for a in points], "weights": list(map(str, weights))}
+    assert verify(_forged("polynomial-dependency", powers=["0", "7", "38"], **body)).accepted
+    assert not verify(_forged("polynomial-dependency", powers=["0", "7", "39"], **body)).accepted
+
+
+@pytest.mark.parametrize("version", [1.0, True, "1", 2, None, [1]])
+def test_another_version_is_refused(version: Any) -> None:
+    assert "version" in verify(_sealed(version=version)).text
+
+
+@pytest.mark.parametrize("content", [None, [], "x", 1, {1: 2, "a": 3}, {"format": {1, 2}}])
+def test_what_is_no_json_is_refused(content: Any) -> None:
+    assert not verify(content).accepted
+    if isinstance(content, dict):
+        assert not verify({**MADE["independence"], **content}).accepted
+
+
+@pytest.mark.parametrize("text", ["1e5", "1.0", "٣", "1_0", "0x1", " 1", "+1", "1/-2", "½", "1/0", "--1", ""])
+def test_what_is_no_rational_number_is_refused(text: str) -> None:
+    assert not verify(_sealed(radius=text)).accepted
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device here")
+def test_a_file_without_end_is_refused() -> None:
+    assert "larger" in verify_file(Path("/dev/zero")).text
+
+
+def test_the_command_loads_nothing_that_derives(tmp_path: Path) -> None:
+    """Seen at run time too, whatever is imported on the way."""
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps(MADE["independence"]))
+    code = (
+        "import sys; from typer.testing import CliRunner; from proofs_check.cli import app; "
+        f"result = CliRunner().invoke(app, ['verify', {str(path)!r}]); "
+        "print(result.exit_code, [m for m in sys.modules if m.split('.')[0] in "
+        "('sympy', 'analytic_ntk', 'numpy', 'scipy', 'mpmath') or m.startswith('proofs_check.conjectures')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "0 []"

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from analytic_ntk import activations
 from analytic_ntk.certificate.expression import expression_json
 from analytic_ntk.positivity import profile
+from proofs_check.replay.algebra import Algebra, Form, constant, line, plus, powers_of_t, scaled
 from proofs_check.replay.budget import Budget
 from proofs_check.replay.expression import FUNCTIONS, Refusal, ball, evaluate
 from proofs_check.replay.gram.activation import Activation
-from proofs_check.replay.gram.algebra import Algebra, Form, constant, plus, powers_of_t, scaled
 from proofs_check.replay.gram.growth import size_on
-from proofs_check.replay.gram.pieces import Piece, line, pieces
 from proofs_check.replay.gram.relations import Linear
+from proofs_check.replay.pieces import Piece, pieces
 from proofs_check.replay.reading import precision
 
 SMOOTH = [head for head in FUNCTIONS if head not in ("abs", "sign", "step", "log")]
@@ -181,12 +181,14 @@ SWITCHED = [
         [["sin", "x"], ["or", ["<", "x", "-9"], ["<", "9", "x"]]], ["x", ["else"]],
     ],
     ["abs", ["max", ["+", "x", "1"], ["*", "-2", "x"]]],
+    ["max", "0", ["*", ["+", "x", "1/3"], ["+", "x", "-2"], ["+", ["^", "x", "2"], "1"]]],
+    ["step", ["+", ["^", ["+", "x", "5"], "20"], "-1"]], ["sign", ["+", ["^", "x", "2"], "-9/4"]],
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("node", SWITCHED, ids=lambda v: str(v)[:40])
 def test_pieces_are_the_function(node: Any) -> None:
-    found = pieces(node, Algebra(Budget()))
+    found = pieces(node).cut_at_0()
     assert found[0].low is None and found[-1].high is None
     assert all(a.high == b.low for a, b in pairwise(found))
     for point in (place + Fraction(1, 97) for place in POINTS):
@@ -203,11 +205,11 @@ def test_pieces_are_the_function(node: Any) -> None:
 )  # fmt: skip
 def test_what_cannot_be_cut_is_refused(node: Any) -> None:
     with pytest.raises(Refusal):
-        pieces(node, Algebra(Budget()))
+        pieces(node)
 
 
 def test_what_has_no_value_at_0_is_refused() -> None:
-    with pytest.raises(Refusal, match="at 0"):
+    with pytest.raises(Refusal, match="without an answer"):
         assert Activation(["cases", ["1", ["<", "x", "0"]], ["2", ["<", "0", "x"]]], Budget()).at_zero
 
 

@@ -12,7 +12,7 @@ from analytic_ntk.layers import LayerNorm
 from analytic_ntk.positivity import Domain, Positivity, decide, profile
 from proofs_check import verify
 from tests.test_certificates import mutants
-from tests.test_certificates_gram import RELU, SAMPLES, TENS, Json, act, dense, resealed
+from tests.test_certificates_gram import RELU, SAMPLES, TENS, Json, act, as_layer, dense, resealed
 
 RELU_LAYER = Nonlinearity(activations.relu)
 
@@ -41,12 +41,57 @@ def test_other_networks() -> None:
 
 
 def test_what_has_none_says_why() -> None:
-    network = Network.mlp(activations.get("elu(1)"), 1, 1, 0)
+    network = Network.mlp(activations.resolve("log(1 + exp(x))"), 2, 1, 0)
     with pytest.raises(DomainError, match="without bias"):
-        certificate.of_decision(network, decide(network, 3, Domain.SPHERE))
+        certificate.of_decision(network, decide(network, 3))
     fast = Network.mlp(activations.resolve("x^2 + cos(x)"), 1, 1, 1)
     with pytest.raises(UndecidedError, match="half-line"):
         certificate.of_decision(fast, decide(fast, 3))
+
+
+SQUARES = activations.resolve("x^2 + x")
+SPHERE = {
+    "neither half a polynomial": (Network.mlp(activations.get("elu(1)"), 1, 2, 0), "even"),
+    "relu": (Network.mlp(activations.relu, 2, 2, 0), "determinant"),
+    "sigmoid": (Network.mlp(activations.sigmoid, 2, 2, 0), "determinant"),
+    "a polynomial first": (
+        Network(Dense(1, 0), Nonlinearity(SQUARES), Dense(1, 0), RELU_LAYER, Dense(1, 0)),
+        "determinant",
+    ),
+    "a bias in the middle": (
+        Network(Dense(1, 0), LayerNorm(), Dense(1, 1), RELU_LAYER, Dense(1, 0)), "difference",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPHERE)
+def test_sphere_without_bias(name: str) -> None:
+    network, evidence = SPHERE[name]
+    decision = decide(network, 3, Domain.SPHERE)
+    assert decision.verdict is Positivity.STRICTLY_POSITIVE
+    made = certificate.of_decision(network, decision).json()
+    assert verify(made).text.endswith("distinct points of a sphere around 0, in every dimension")
+    first = next(layer for layer in made["layers"] if layer["layer"] == "activation")
+    assert made["domain"] == "sphere" and evidence in first
+    assert verify(resealed({**made, "domain": "non-proportional"})).accepted == (evidence == "difference")
+    assert not verify(resealed({**made, "domain": "distinct"})).accepted or evidence == "difference"
+
+
+@pytest.mark.parametrize("name", ["neither half a polynomial", "relu"])
+def test_changes_on_the_sphere_are_refused_or_true(name: str) -> None:
+    network, _ = SPHERE[name]
+    made = certificate.of_decision(network, decide(network, 3, Domain.SPHERE)).json()
+    seen: set[str] = set()
+    refused = 0
+    for mutant in mutants({k: v for k, v in made.items() if k != "sha256"}):
+        if not verify(resealed(mutant)).accepted:
+            refused += 1
+            continue
+        layers = [*map(as_layer, mutant["layers"])]
+        if str(layers) not in seen:
+            seen.add(str(layers))
+            assert decide(Network(*layers), 3, Domain.SPHERE).verdict is Positivity.STRICTLY_POSITIVE
+    assert refused > 100 and len(seen) > 1
 
 
 # --------------------------------------------------------------------------------- forgeries
@@ -77,7 +122,7 @@ def test_hypotheses() -> None:
     assert whole("non-proportional", dense(), square, dense(), first, dense())
     assert not whole("distinct", dense(), first, dense())  # no bias
     assert not whole("distinct", dense(), first, dense("1"))
-    assert not whole("sphere", dense("1"), first, dense())
+    assert not whole("ball", dense("1"), first, dense())
     assert not whole(None, dense("1"), first, dense())
     assert not whole("distinct", dense("1"), second, dense())  # two points say only: not constant
     assert not whole("distinct", dense("1"), first, dense(), act("2", **TWO), dense())
@@ -88,6 +133,43 @@ def test_hypotheses() -> None:
     assert not whole("distinct", dense(), {"layer": "layer-norm"}, dense("1"), first, dense())
     fast = ["max", "0", ["exp", ["^", "x", "2"]]]
     assert not whole("distinct", dense("1"), act(fast, **{**KINK, "difference": ["1", "9"]}), dense())
+
+
+OPPOSITE = {**TENS, "directions": [["1"], ["-1"]], "determinant": ["1/2", "2"]}
+ELU = ["cases", ["x", ["<", "0", "x"]], [["+", "-1", ["exp", "x"]], ["else"]]]
+
+
+def test_hypotheses_on_the_sphere() -> None:
+    relu = act(RELU, **{**TENS, "points": ["-2", "1/2", "2"], "difference": ["1/20", "1"]})
+    apart = act(RELU, **OPPOSITE)
+    assert whole("sphere", dense(), apart, dense(), relu, dense())
+    assert whole("sphere", dense("1"), relu, dense())
+    assert not whole("sphere", dense(), apart, dense())  # singular at three antipodal pairs of the plane
+    assert not whole("sphere", dense(), relu, dense(), relu, dense())  # two opposite inputs not told apart
+    assert not whole("distinct", dense(), apart, dense(), relu, dense())
+    assert not whole("sphere", dense(), apart, dense(), act(RELU, **TWO), dense())
+    for low, high in (("1/100000", "100"), ("-100", "-1/100000")):
+        for odd_or_even in (["tanh", "x"], ["cos", "x"], ["^", "x", "3"], "1"):
+            first = act(odd_or_even, **{**OPPOSITE, "determinant": [low, high]})
+            assert not whole("sphere", dense(), first, dense(), relu, dense())
+        same = act(RELU, **{**OPPOSITE, "directions": [["1"], ["1"]], "determinant": [low, high]})
+        assert not whole("sphere", dense(), same, dense(), relu, dense())
+
+
+def test_both_halves_must_be_no_polynomials() -> None:
+    three = {**TENS, "points": ["1/2", "1", "2"], "difference": ["1/1000", "1"]}
+    minus = {**three, "difference": ["-1", "-1/1000"]}
+    assert whole("sphere", dense(), act(ELU, even=three, odd=minus), dense())
+    assert not whole("sphere", dense(), act(ELU, even=three), dense())
+    assert not whole("sphere", dense(), act(ELU, even=three, odd=three), dense())
+    assert not whole("sphere", dense(), act(ELU, even=minus, odd=three), dense())
+    pair = {**TENS, "points": ["1", "2"], "difference": ["1/1000", "9"]}
+    assert not whole("sphere", dense(), act(ELU, even=pair, odd=pair), dense())
+    kink = {**TENS, "points": ["-1", "0", "2"], "difference": ["1/1000", "9"]}
+    for odd in (kink, three, minus, pair):  # relu(t) - relu(-t) = t
+        assert not whole("sphere", dense(), act(RELU, even=kink, odd=odd), dense())
+    assert not whole("sphere", dense(), act(["exp", "x"], even=three, odd=three), dense())  # too fast
+    assert not whole("non-proportional", dense(), act(ELU, even=three, odd=minus), dense())
 
 
 @pytest.mark.parametrize(

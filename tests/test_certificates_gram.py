@@ -184,6 +184,29 @@ def test_polynomial_ranks(text: str, depth: int, bias: int) -> None:
     assert certified(network, points).get("nullity") == str(nullity)
 
 
+def test_irrational_variances() -> None:
+    """Of a variance only its sign matters, and that is shown."""
+    network = Network.mlp(activations.relu, 1, sp.sqrt(2), sp.pi / 7 - sp.Rational(2, 5))
+    assert certified(network, [[1], [2], [-1]])["layers"][0]["weight_variance"] == ["^", "2", "1/2"]
+    below = ["+", ["*", "1/7", "pi"], "-1/2"]
+    nothing = ["+", "pi", ["*", "-1", "pi"]]
+    for bias, true in (
+        ("pi", True),
+        (below, False),
+        (nothing, False),
+        ("x", False),
+        (["max", "x", "1"], False),
+    ):
+        assert positive([[1], [2]], dense(bias), act("x"), dense()) == true
+        assert whole_domain(dense(bias)) == true
+
+
+def whole_domain(first: Json) -> bool:
+    evidence = {**TENS, "points": ["-2", "1/2", "2"], "difference": ["1/20", "1"]}
+    layers = [first, act(RELU, **evidence), dense()]
+    return verify(gram_free("strictly-positive-domain", domain="distinct", layers=layers)).accepted
+
+
 def test_many_points() -> None:
     """More than a determinant is tried for: by the degree bound, and by ratios for antipodal pairs."""
     rng = np.random.default_rng(3)
@@ -232,14 +255,14 @@ def test_what_is_decided_is_certified(network: Network, dim: int, data: Any) -> 
 
 
 def test_what_has_no_certificate_says_why() -> None:
-    with pytest.raises(DomainError, match="rational"):
-        certificate.of_gram(Network.mlp(activations.relu, 1, sp.sqrt(2), 0), HALF)
     with pytest.raises(DomainError, match="at most 100"):
         certificate.of_gram(_mlp("exp", 1), [[k, 1] for k in range(101)])
     with pytest.raises(DomainError, match="exponentially"):
         certificate.of_gram(Network.mlp(Activation.parse("exp(x^2/99)"), 1, 1, 0), HALF)
     with pytest.raises(DomainError, match="2000 digits"):
         certificate.of_gram(_mlp("exp", 1), [[10**2500, 1], [1, 1]])
+    with pytest.raises(DomainError, match="value at 0 is 1/2"):
+        expression_json(sp.Heaviside(sp.Symbol("x", real=True), 1))
     jump = _mlp("x + Heaviside(x)", 1)
     with pytest.raises(UndecidedError, match="open"):
         certificate.of_decision(jump, GramDecision(Positivity.UNDECIDED, "ntk", (), (), (), "something"))
@@ -255,8 +278,8 @@ def test_command_line(tmp_path: Path) -> None:
     assert result.exit_code == 0 and verify_file(file).accepted and verify_file(file).kind == "singular"
     unwritable = ["positive", "tanh", "--certificate", str(tmp_path / "none" / "c.json")]
     assert CliRunner().invoke(app, unwritable).exit_code == 4
-    sphere = ["positive", "elu(1)", "--domain", "sphere", "--certificate", str(tmp_path / "d.json")]
-    result = CliRunner().invoke(app, sphere)
+    every = ["positive", "softplus(1)", "--depth", "2", "--certificate", str(tmp_path / "d.json")]
+    result = CliRunner().invoke(app, every)
     assert result.exit_code == 2 and "strictly positive" in result.output
     assert not (tmp_path / "d.json").exists()
 
@@ -309,7 +332,7 @@ def test_what_is_still_accepted_with_a_new_checksum_is_true(name: str) -> None:
 
 def _assert_true(data: Json) -> None:
     """By the package's own decision, which shares no code with the checker."""
-    decision = decide_gram(Network(*map(_layer, data["layers"])), data["points"], "nngp")
+    decision = decide_gram(Network(*map(as_layer, data["layers"])), data["points"], "nngp")
     if data["kind"] == "strictly-positive":
         assert decision.verdict is Positivity.STRICTLY_POSITIVE
         return
@@ -319,11 +342,13 @@ def _assert_true(data: Json) -> None:
     assert data.get("nullity") in (None, str(decision.nullity))
 
 
-def _layer(data: Json) -> Layer:
+def as_layer(data: Json) -> Layer:
     if data["layer"] == "dense":
         return Dense(data["weight_variance"], data["bias_variance"])
     if data["layer"] == "residual":
-        return Residual(*map(_layer, data["branch"]))
+        return Residual(*map(as_layer, data["branch"]))
+    if data["layer"] == "layer-norm":
+        return LayerNorm()
     return Nonlinearity(Activation(_sympy(data["activation"])))
 
 
@@ -333,11 +358,21 @@ def _sympy(node: Any) -> sp.Expr:
     head, *rest = node
     if head == "^":
         return _sympy(rest[0]) ** sp.Rational(rest[1])
+    if head == "cases":
+        return sp.Piecewise(*((_sympy(value), _condition(when)) for value, when in rest))
     heads: dict[str, Callable[..., sp.Expr]] = {
         "+": sp.Add, "*": sp.Mul, "max": sp.Max, "exp": sp.exp, "erf": sp.erf, "Phi": fn.Phi, "sin": sp.sin,
         "cos": sp.cos,
     }  # fmt: skip
     return heads[head](*map(_sympy, rest))
+
+
+def _condition(node: Any) -> Any:
+    head, *rest = node
+    if head == "else":
+        return sp.true
+    one, two = map(_sympy, rest)
+    return one < two if head == "<" else one <= two
 
 
 # --------------------------------------------------------------------------------- forgeries
@@ -346,7 +381,7 @@ TENS = {"radius": "1/1000000"}
 RELU = ["max", "0", "x"]
 
 
-def dense(bias: str = "0", weight: str = "1") -> Json:
+def dense(bias: Any = "0", weight: Any = "1") -> Json:
     return {"layer": "dense", "weight_variance": weight, "bias_variance": bias}
 
 
@@ -366,6 +401,10 @@ def gram(kind: str, points: Any, *layers: Json, **more: Any) -> Json:
             **more,
         }
     )
+
+
+def gram_free(kind: str, **body: Any) -> Json:
+    return resealed({"format": "analytic-ntk certificate", "version": 1, "kind": kind, **body})
 
 
 def positive(points: Any, *layers: Json) -> bool:
@@ -409,6 +448,22 @@ def test_kernels_that_may_be_infinite_are_refused(expression: Any) -> None:
             [[1, 0], [0, 1]], dense(), act(expression, **{**values, "difference": interval}), dense()
         )
     assert not singular([[1], [1]], [["1", "-1"]], dense(), act(expression), dense())
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        ["*", "0", ["log", ["+", "x", "1"]]], ["*", "0", ["^", ["+", "x", "1"], "1/2"]],
+        ["*", ["+", "x", "1"], ["^", ["+", "x", "1"], "-1"]],
+    ],
+)  # fmt: skip
+def test_a_guard_must_be_defined(guard: Any) -> None:
+    """``|x|``, chosen by a comparison that means nothing at some ``x``."""
+    odd = ["cases", ["1", ["<", guard, "-1"]], [["abs", "x"], ["else"]]]
+    null = [["1", "-1"]]
+    for expression, true in ((["abs", "x"], True), (odd, False)):
+        layer = act(expression, null_vectors=null)
+        assert singular([[1], [-1]], null, dense(), layer, dense()) == true
 
 
 def test_a_constant_or_a_spike_is_no_second_activation() -> None:

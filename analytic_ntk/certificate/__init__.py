@@ -77,7 +77,7 @@ def of_decision(network: Network, decision: GramDecision | Decision) -> Certific
 
     ``strictly-positive`` or ``singular`` for given points; for a whole domain ``strictly-positive-domain``,
     or its counterexample. Raises :class:`UndecidedError` where the decision is open or no evidence is found;
-    :class:`DomainError` for more than 100 points, irrational variances, an activation that grows too fast.
+    :class:`DomainError` for more than 100 points, or an activation that grows too fast.
 
     >>> from analytic_ntk import activations
     >>> from analytic_ntk.positivity import decide

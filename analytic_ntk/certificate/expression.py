@@ -9,7 +9,7 @@ import sympy as sp
 
 from analytic_ntk.activation import Activation
 from analytic_ntk.arithmetic import functions as fn
-from analytic_ntk.certificate.record import Json, number_text, rational_text
+from analytic_ntk.certificate.record import Json, number_text
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers import Dense, Layer
 from analytic_ntk.notation import x
@@ -49,6 +49,8 @@ def expression_json(expr: sp.Basic) -> Any:
     if head is None:
         known = ", ".join(_HEADS.values())
         raise DomainError(f"{expr} in a certificate", f"functions that are checked: {known}")
+    if head == "step" and expr.args[1] != sp.Rational(1, 2):
+        raise DomainError(f"{expr} in a certificate", "the step whose value at 0 is 1/2")
     return [head, *map(expression_json, expr.args[:1] if head == "step" else expr.args)]
 
 
@@ -60,11 +62,11 @@ def activation_json(activation: Activation) -> Json:
 
 
 def dense_json(layer: Dense) -> Json:
-    """A dense layer; its variances must be rational."""
+    """A dense layer; its variances are exact numbers."""
     return {
         "layer": "dense",
-        "weight_variance": rational_text(layer.weight_variance, "the weight variance"),
-        "bias_variance": rational_text(layer.bias_variance, "the bias variance"),
+        "weight_variance": expression_json(sp.sympify(layer.weight_variance)),
+        "bias_variance": expression_json(sp.sympify(layer.bias_variance)),
     }
 
 

@@ -10,8 +10,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import sympy as sp
-
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 
@@ -59,14 +57,6 @@ def number_text(number: Fraction) -> str:
 
 def texts(numbers: Iterable[Fraction]) -> list[str]:
     return list(map(number_text, numbers))
-
-
-def rational_text(value: Any, what: str) -> str:
-    """Of an exact sympy number."""
-    number = sp.sympify(value)
-    if not isinstance(number, sp.Rational):
-        raise DomainError(f"{what} = {number}", "a rational number, in a certificate")
-    return number_text(Fraction(int(number.p), int(number.q)))
 
 
 def wide(value: Enclosure | Fraction) -> list[str]:

@@ -23,18 +23,25 @@ MARKS = {Verdict.PROVED: "✓", Verdict.REFUTED: "✗", Verdict.UNDECIDED: "?"}
 
 @dataclass(frozen=True)
 class Witness:
-    """Where a statement is false: ``variable = at``, and an enclosure of left minus right there, whose sign
-    is certain (or which is exactly 0)."""
+    """Where a statement is false: ``variable = at``, and an enclosure of ``what`` there, whose sign is
+    certain (or which is exactly 0). ``claim``: the part that is false, of a statement with several."""
 
     variable: str
     at: Fraction | None
     difference: Enclosure
+    what: str = "left - right"
+    claim: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.variable} = {self.at}" if self.variable else "the numbers named"
 
     def __str__(self) -> str:
-        where = f"{self.variable} = {self.at}: " if self.variable else ""
+        where = f"{self.place}: " if self.variable else ""
         size = self.difference
         exact = size.radius == 0 and size.midpoint == 0
-        return f"{where}left - right = {'0, exactly' if exact else size.decimal(8)}"
+        claim = f", so not {self.claim}" if self.claim else ""
+        return f"{where}{self.what} = {'0, exactly' if exact else size.decimal(8)}{claim}"
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,8 @@ class Answer:
         witness = self.witness and {
             "variable": self.witness.variable,
             "at": None if self.witness.at is None else str(self.witness.at),
+            "what": self.witness.what,
+            "claim": self.witness.claim,
             "difference": [_text(self.witness.difference.lower), _text(self.witness.difference.upper)],
         }
         return {

@@ -12,7 +12,7 @@ from analytic_ntk.certificate import expression_json
 from analytic_ntk.errors import AnalyticNTKError
 from analytic_ntk.positivity.eigenvalue import gram_balls
 from proofs_check.conjectures.derived import Derived, Shape
-from proofs_check.conjectures.search import Found
+from proofs_check.conjectures.search import Found, why_stopped
 from proofs_check.replay.conjecture import MAX_BOXES
 from proofs_check.replay.conjectures.statement import Interval as Domain
 from proofs_check.replay.conjectures.statement import Statement
@@ -33,8 +33,8 @@ def certificate_of(
         return _replayed(_body(statement, shape, world, found))
     except AnalyticNTKError as error:
         return None, str(error)
-    except KeyboardInterrupt:
-        return None, "stopped by the user while the checker replayed it"
+    except KeyboardInterrupt as stop:
+        return None, f"{why_stopped(stop)} while the checker replayed it"
 
 
 def _replayed(body: Json) -> tuple[Json | None, str]:

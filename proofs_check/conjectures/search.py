@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,25 +13,28 @@ from itertools import pairwise
 from flint import arb
 
 from analytic_ntk.enclosure import Enclosure
+from proofs_check.conjectures.alarm import TimeIsUp
 from proofs_check.conjectures.answer import Box, Witness
 from proofs_check.replay.conjectures.intervals import Interval
 from proofs_check.replay.conjectures.rules import Judge, cuts, margin_of
+from proofs_check.replay.conjectures.statement import Comparison
 from proofs_check.replay.conjectures.statement import Interval as Domain
 from proofs_check.replay.conjectures.terms import Outside
 from proofs_check.replay.expression import Refusal
 
 NARROWEST = Fraction(1, 2**30)
 """Boxes are not halved below this: what resists there is a point of equality, or nearly."""
-SAMPLES = 16
+SAMPLES, SURPRISE = 16, 64
+SPENT = "the budget is spent"
 
 
 @dataclass
 class Budget:
-    """Time and boxes; ``tick`` is told the boxes done and those that wait."""
+    """Time and boxes; ``tell`` is told how far the search is."""
 
     seconds: float
     boxes: int
-    tick: Callable[[int, int], None]
+    tell: Callable[[str], None]
     start: float = field(default_factory=time.monotonic)
     used: int = 0
 
@@ -38,9 +42,9 @@ class Budget:
     def is_spent(self) -> bool:
         return self.used >= self.boxes or time.monotonic() - self.start >= self.seconds
 
-    @property
-    def elapsed(self) -> float:
-        return time.monotonic() - self.start
+    def use(self, what: str, waiting: int) -> None:
+        self.used += 1
+        self.tell(f"{what} {self.used}, {waiting} waiting")
 
 
 @dataclass
@@ -60,6 +64,10 @@ class Found:
             self.margin = value if self.margin is None else min(self.margin, value)
 
 
+def why_stopped(stop: KeyboardInterrupt) -> str:
+    return SPENT if isinstance(stop, TimeIsUp) else "stopped by the user"
+
+
 def over_rho(judge: Judge, budget: Budget) -> Found:
     """A statement for every ``rho`` of an interval."""
     domain = judge.statement.domain
@@ -69,21 +77,20 @@ def over_rho(judge: Judge, budget: Budget) -> Found:
     waiting.extend(pairwise(points) if len(points) > 1 else [(points[0], points[0])])
     try:
         step = (domain.high - domain.low) / SAMPLES
-        for point in (*points, *(domain.low + step * k for k in range(1, SAMPLES))):
+        for point in (*sorted(points, key=_size), *(domain.low + step * k for k in range(1, SAMPLES))):
             if _refutes(judge, point, found):
                 return found
         while waiting:
             if budget.is_spent:
-                found.stopped = "the budget is spent"
+                found.stopped = SPENT
                 break
             box = waiting[0]
-            budget.used += 1
-            budget.tick(budget.used, len(waiting))
+            budget.use("box", len(waiting))
             _one_box(judge, box, waiting, found)
             if found.witness:
                 return found
-    except KeyboardInterrupt:
-        found.stopped = "stopped by the user"
+    except KeyboardInterrupt as stop:
+        found.stopped = why_stopped(stop)
     found.left = sorted([*found.left, *waiting])
     return found
 
@@ -94,7 +101,10 @@ def refuting_point(judge: Judge) -> Found:
     assert isinstance(domain, Domain)
     found, count = Found(), 4 * SAMPLES
     step = (domain.high - domain.low) / count
-    for point in (*cuts(judge.statement), *(domain.low + step * k for k in range(1, count))):
+    for point in (
+        *sorted(cuts(judge.statement), key=_size),
+        *(domain.low + step * k for k in range(1, count)),
+    ):
         if _refutes(judge, point, found):
             return found
     found.left = [(domain.low, domain.high)]
@@ -102,7 +112,7 @@ def refuting_point(judge: Judge) -> Found:
 
 
 def _one_box(judge: Judge, box: Box, waiting: deque[Box], found: Found) -> None:
-    middle = (box[0] + box[1]) / 2
+    middle = _split(judge, box)
     try:
         result = judge.on_box(box)
     except Outside:
@@ -111,17 +121,41 @@ def _one_box(judge: Judge, box: Box, waiting: deque[Box], found: Found) -> None:
         found.trouble = str(refusal)
         result = None
     if result is not None and result.proved:
-        waiting.popleft()
-        found.shown.append(box)
         found.saw(result.margin)
+        found.shown.append(box)
+        waiting.popleft()
     elif _refutes(judge, middle, found):
         return
     elif box[1] - box[0] <= NARROWEST:
-        waiting.popleft()
         found.left.append(box)
-    else:
         waiting.popleft()
+    else:
         waiting.extend([(box[0], middle), (middle, box[1])])
+        waiting.popleft()
+
+
+def _split(judge: Judge, box: Box) -> Fraction:
+    """The middle; or a number much simpler than a box of this width must hold, if both sides are equal
+    there."""
+    low, high = box
+    simple = simplest(low, high) if low < high else low
+    if SURPRISE * simple.denominator**2 * (high - low) < 1 and judge.is_equality(simple):
+        return simple
+    return (low + high) / 2
+
+
+def simplest(low: Fraction, high: Fraction) -> Fraction:
+    """The number of least denominator strictly between two.
+
+    >>> simplest(Fraction(33, 100), Fraction(34, 100))
+    Fraction(1, 3)
+    """
+    whole = math.floor(low)
+    if whole + 1 < high:
+        return Fraction(whole + 1)
+    if low == whole:  # 1/k above the end
+        return whole + Fraction(1, math.floor(1 / (high - whole)) + 1)
+    return whole + 1 / simplest(1 / (high - whole), 1 / (low - whole))
 
 
 def _refutes(judge: Judge, point: Fraction, found: Found) -> bool:
@@ -134,24 +168,32 @@ def _refutes(judge: Judge, point: Fraction, found: Found) -> bool:
         return False
     if refuted is None:
         return False
-    found.witness = Witness("rho", point, enclosure_of(refuted[1]))
+    found.witness = _witness(judge, "rho", point, *refuted)
     return True
+
+
+def _witness(
+    judge: Judge, variable: str, at: Fraction | None, comparison: Comparison, value: Interval
+) -> Witness:
+    what = ("left - right", "the derivative", "the second derivative")[comparison.order]
+    claim = comparison.text if len(judge.statement.comparisons) > 1 else ""
+    return Witness(variable, at, enclosure_of(value), what, claim)
 
 
 def over_n(judge: Judge, budget: Budget) -> Found:
     """A statement for every ``n`` of a range, or without a variable."""
     found, domain = Found(), judge.statement.domain
     indices: tuple[int | None, ...] = tuple(domain) if isinstance(domain, range) else (None,)
+    n = indices[0]
     try:
         for place, n in enumerate(indices):
             if budget.is_spent and place:
-                found.stopped = "the budget is spent"
+                found.stopped = SPENT
                 found.trouble = f"n = {n} and what follows was not looked at"
                 break
-            budget.used += 1
-            budget.tick(budget.used, len(indices) - place)
+            budget.use("value", len(indices) - place)
             try:
-                answer, value, _ = judge.at(n)
+                answer, value, comparison = judge.at(n)
             except Outside:
                 raise
             except Refusal as refusal:
@@ -159,7 +201,7 @@ def over_n(judge: Judge, budget: Budget) -> Found:
                 found.trouble = found.trouble or str(refusal)
             if answer is False and value is not None:
                 at = None if n is None else Fraction(n)
-                found.witness = Witness("" if n is None else "n", at, enclosure_of(value))
+                found.witness = _witness(judge, "" if n is None else "n", at, comparison, value)
                 return found
             if answer is None:
                 found.stopped = "some differences are not told from 0"
@@ -167,9 +209,14 @@ def over_n(judge: Judge, budget: Budget) -> Found:
                 found.trouble = found.trouble or f"{where}left - right lies in {value}"
             elif value is not None:
                 found.saw(margin_of(value))
-    except KeyboardInterrupt:
-        found.stopped = "stopped by the user"
+    except KeyboardInterrupt as stop:
+        found.stopped = why_stopped(stop)
+        found.trouble = f"n = {n} and what follows was not looked at" if n is not None else ""
     return found
+
+
+def _size(point: Fraction) -> int:
+    return point.denominator
 
 
 def enclosure_of(value: Interval) -> Enclosure:

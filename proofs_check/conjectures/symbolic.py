@@ -16,8 +16,8 @@ from analytic_ntk.network import Network
 from analytic_ntk.notation import rho
 from analytic_ntk.positivity.decide import Positivity, decide_gram
 from proofs_check.conjectures.derived import Derived
-from proofs_check.replay.conjectures.statement import Comparison, Node, Statement, exact_value
-from proofs_check.replay.conjectures.terms import index
+from proofs_check.replay.conjectures.statement import WHOLE, Comparison, Node, Statement, exact_value
+from proofs_check.replay.conjectures.terms import depth_of, index
 from proofs_check.replay.expression import Refusal
 
 MAX_OPERATIONS = 150
@@ -56,6 +56,8 @@ def _expression(node: Node, n: int | None, world: Derived) -> sp.Expr:
     if exact is not None:
         return sp.Rational(exact.numerator, exact.denominator)
     if node.head in ("nngp", "ntk", "kappa"):
+        if depth_of(node, world) != WHOLE:
+            raise _None
         kernel = _kernel(node.head, world)
         point = sp.Symbol("_point", real=True)
         value = sp.diff(kernel.subs(rho, point), point, node.order)

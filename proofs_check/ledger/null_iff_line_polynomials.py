@@ -127,6 +127,17 @@ def deeper() -> Iterator[Case]:
     yield Case(f"depth 1: nullity {shallow}; depth 2: 0", shallow > 0 and null_space_is(network, X, []))
 
 
+def biased() -> Iterator[Case]:
+    """With a bias the same points have no null vector, and the criterion at the ``x`` has two."""
+    X, s = points([1, 0], [2, 0], [3, 0]), SIDED["relu"]
+    true = dependencies(s, [(x[0], Fraction(1)) for x in X])
+    stated = criterion(s, X)
+    yield Case(
+        f"ReLU at 1, 2, 3: nullity {len(true)}, the criterion says {len(stated)}",
+        (true, len(stated)) == ([], 2),
+    )
+
+
 CLAIM = Claim(
     name="null_iff_line_polynomials",
     title="null vectors at one hidden layer: a polynomial on every line, whose tensors cancel",
@@ -139,7 +150,11 @@ CLAIM = Claim(
             "L = 2",
             Part("two hidden layers", Method.ENCLOSED, "ReLU, four antipodal pairs", deeper),
         ),
-        Hypothesis("no bias", "b = 0", remark="with a bias it holds at the vectors (x, beta), see Theorem 4"),
+        Hypothesis(
+            "no bias",
+            "b = 0 (with a bias it holds at the vectors (x, beta))",
+            Part("with a bias", Method.EXACT, "ReLU, three points of a ray", biased),
+        ),
     ),
     parts=(
         Part(

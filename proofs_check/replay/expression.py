@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from flint import arb, fmpq
@@ -22,6 +23,8 @@ from flint import arb, fmpq
 MAX_NODES = 5_000
 MAX_DEPTH = 100
 MAX_EXPONENT = 10_000
+MAX_DIGITS = 10_000
+"""Of all the constants of an expression."""
 _RATIONAL = re.compile(r"-?[0-9]{1,2000}(/[0-9]{1,2000})?")
 
 
@@ -73,7 +76,7 @@ FUNCTIONS: dict[str, Callable[[arb], arb]] = {
 
 def check(expression: Any) -> None:
     """Raise :class:`Refusal` unless an expression is well formed and of modest size."""
-    stack, count = [(expression, 0, False)], 0
+    stack, count, digits = [(expression, 0, False)], 0, 0
     while stack:
         node, depth, is_condition = stack.pop()
         count += 1
@@ -81,6 +84,9 @@ def check(expression: Any) -> None:
             raise Refusal(f"an expression of more than {MAX_NODES} nodes or depth {MAX_DEPTH}")
         if isinstance(node, str) and not is_condition:
             if node not in ("x", "pi", "e"):
+                digits += len(node)
+                if digits > MAX_DIGITS:
+                    raise Refusal(f"an expression with more than {MAX_DIGITS} digits")
                 rational(node, "a constant")
             continue
         if not isinstance(node, list) or not node or not isinstance(node[0], str):
@@ -119,9 +125,27 @@ def _conditions(head: str, arguments: list[Any]) -> list[tuple[Any, bool]]:
     return [(argument, head in ("and", "or")) for argument in arguments]
 
 
+def depends_on_x(expression: Any) -> bool:
+    """Whether ``x`` is written in it."""
+    return expression == "x" or (isinstance(expression, list) and any(map(depends_on_x, expression)))
+
+
+def mirrored(expression: Any) -> Any:
+    """``f(-x)``."""
+    if isinstance(expression, list):
+        return [mirrored(part) for part in expression]
+    return ["*", "-1", "x"] if expression == "x" else expression
+
+
 def nodes(expression: Any) -> int:
     """How many parts an expression has."""
     return 1 + sum(map(nodes, expression[1:])) if isinstance(expression, list) else 1
+
+
+@lru_cache(maxsize=MAX_NODES)
+def _constant(text: str) -> fmpq:
+    number = rational(text)
+    return fmpq(number.numerator, number.denominator)
 
 
 def evaluate(expression: Any, x: arb) -> arb:
@@ -131,7 +155,7 @@ def evaluate(expression: Any, x: arb) -> arb:
             return x
         if expression in ("pi", "e"):
             return arb.pi() if expression == "pi" else arb(1).exp()
-        return ball(rational(expression))
+        return arb(_constant(expression))
     head, *arguments = expression
     if head == "cases":
         for value, condition in arguments:

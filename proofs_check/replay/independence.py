@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations_with_replacement
-from math import comb, prod
+from math import comb, lcm, prod
 from typing import Any
 
 from flint import arb, arb_mat
@@ -13,6 +13,7 @@ from flint import arb, arb_mat
 from proofs_check.replay.budget import Budget
 from proofs_check.replay.expression import Refusal, ball, evaluate, nodes, rational
 from proofs_check.replay.reading import (
+    MAX_DENOMINATORS,
     MAX_WORK,
     Vector,
     accept_within,
@@ -79,15 +80,28 @@ def polynomial_dependency(data: dict[str, Any]) -> str:
         raise Refusal(f"powers: integers from 0 to {MAX_DEGREE}")
     if len(set(powers)) < len(powers):
         raise Refusal("powers: each once")
+    (factors,), rows, budget = _integral([weights]), _integral(vectors), Budget()
+    longest = max(abs(entry).bit_length() for row in rows for entry in row)
     for power in map(int, powers):
-        if comb(len(vectors[0]) + power - 1, power) * power * len(vectors) > MAX_WORK:
+        count = comb(len(vectors[0]) + power - 1, power) * (power + 1) * len(vectors)
+        if count > MAX_WORK:
             raise Refusal("too many monomials to check")
+        budget.spend(count * (20 + power * longest))
         for place in combinations_with_replacement(range(len(vectors[0])), power):
-            terms = (u * prod(z[k] for k in place) for u, z in zip(weights, vectors, strict=True))
-            if sum(terms) != 0:
+            if sum(u * prod(z[k] for k in place) for u, z in zip(factors, rows, strict=True)) != 0:
                 raise Refusal(f"the weights do not cancel the monomials of degree {power}")
     shown = ", ".join(str(p) for p in powers) or "none (s = 0)"
     return f"sum u_i s(z_i . w) = 0 for all w and every polynomial s with powers {shown}"
+
+
+def _integral(rows: Sequence[Sequence[Fraction]]) -> list[list[int]]:
+    """All of them times their common denominator."""
+    common = 1
+    for row in rows:
+        common = lcm(common, *(entry.denominator for entry in row))
+        if common.bit_length() > MAX_DENOMINATORS:
+            raise Refusal("denominators that have too little in common")
+    return [[int(entry * common) for entry in row] for row in rows]
 
 
 def not_a_polynomial(data: dict[str, Any]) -> str:
@@ -111,14 +125,16 @@ def check_difference(activation: Any, data: dict[str, Any], budget: Budget | Non
         raise Refusal("points: distinct numbers are required")
     radius = read_radius(data)
     low, high = read_interval(data, "difference")
-    weights = [1 / prod((p - o for o in points if o != p), start=Fraction(1)) for p in points]
 
     def compute() -> arb:
-        spread = arb(0, ball(radius).abs_upper())
-        values = [evaluate(activation, ball(p) + spread) for p in points]
-        return sum((ball(w) * v for w, v in zip(weights, values, strict=True)), arb(0))
+        spread, total = arb(0, ball(radius).abs_upper()), arb(0)
+        places = [ball(p) for p in points]
+        for k, place in enumerate(places):
+            others = (place - other for j, other in enumerate(places) if j != k)
+            total += evaluate(activation, place + spread) / prod(others, start=arb(1))
+        return total
 
-    cost = (nodes(activation) + 2) * len(points)
+    cost = (nodes(activation) + 2 + len(points)) * len(points)
     accept_within(compute, low, high, "the divided difference", cost, budget)
     return len(points)
 

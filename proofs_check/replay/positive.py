@@ -43,7 +43,7 @@ def singular(data: dict[str, Any]) -> str:
     """The NNGP and NTK Gram matrices of the points have these null vectors.
 
     After each activation the file names null vectors ``u``: ``sum_i u_i s(g_i) = 0`` is an identity, shown by
-    exact normal forms (:mod:`.gram.algebra`) on every line through 0, and by rational arithmetic across
+    exact normal forms (:mod:`.algebra`) on every line through 0, and by rational arithmetic across
     lines. A bias keeps those with sum 0. ``nullity``: there are no others, by evidence as in
     :func:`strictly_positive`.
 

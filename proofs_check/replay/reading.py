@@ -11,7 +11,7 @@ from typing import Any
 from flint import arb, ctx
 
 from proofs_check.replay.budget import Budget
-from proofs_check.replay.expression import Refusal, ball, check, rational
+from proofs_check.replay.expression import Refusal, ball, check, depends_on_x, evaluate, rational
 
 MAX_POINTS, MAX_DIM, MAX_BITS = 100, 1_000, 8_192
 MAX_WORK = 1_000_000
@@ -70,6 +70,26 @@ def read_interval(data: dict[str, Any], name: str) -> tuple[Fraction, Fraction]:
     if low <= 0 <= high:
         raise Refusal(f"{name}: the interval holds 0")
     return low, high
+
+
+def read_variances(layer: Json) -> tuple[bool, bool]:
+    """Whether the weight variance and the bias variance of a dense layer are above 0; nothing else of them
+    matters for null spaces. Each is a rational number or an expression without ``x``; neither is negative."""
+    allow_only(layer, ("layer", "weight_variance", "bias_variance"))
+    one, other = (_is_positive(layer, f"{name}_variance") for name in ("weight", "bias"))
+    return one, other
+
+
+def _is_positive(layer: Json, name: str) -> bool:
+    given = read_function(layer, name)
+    if isinstance(given, str) and given not in ("x", "pi", "e"):
+        if (number := rational(given, name)) < 0:
+            raise Refusal(f"{name}: a number >= 0 is required")
+        return number > 0
+    with precision(128):
+        if depends_on_x(given) or not evaluate(given, arb(0)) > 0:
+            raise Refusal(f"{name}: a number that is seen to be > 0 is required")
+    return True
 
 
 def read_function(data: dict[str, Any], name: str) -> Any:

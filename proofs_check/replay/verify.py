@@ -39,7 +39,7 @@ def verify(certificate: Any) -> Report:
             raise Refusal("the content is no object")
         if certificate.get("format") != FORMAT:
             raise Refusal(f"the format is not {FORMAT!r}")
-        if certificate.get("version") != VERSION or isinstance(certificate["version"], bool):
+        if type(version := certificate.get("version")) is not int or version != VERSION:
             raise Refusal(f"the version is not {VERSION}")
         if certificate.get("sha256") != seal(certificate):
             raise Refusal("the checksum does not match: the content was changed")
@@ -59,16 +59,21 @@ def seal(certificate: dict[str, Any]) -> str:
     """The SHA-256 of everything but the field ``sha256``, in canonical JSON: guards against slips, not
     against a forger, whom the replay stops."""
     content = {k: v for k, v in certificate.items() if k != "sha256"}
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    try:
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise Refusal("the content is no JSON") from error
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def verify_file(path: Path) -> Report:
     """The same for a file of at most 5 MB. Raises :class:`OSError` if it cannot be read."""
-    if path.stat().st_size > MAX_BYTES:
+    with path.open("rb") as file:  # a device has no size, but no end either
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
         return Report(False, "", f"the file is larger than {MAX_BYTES} bytes")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = content.decode("utf-8")
         return verify(json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats))
     except UnicodeDecodeError:
         return Report(False, "", "the file is not UTF-8 text")

@@ -71,16 +71,6 @@ def require_small(expr: Any) -> None:
             raise Refusal(f"a derivative of more than {MAX_SIZE} parts")
 
 
-def mirrored(expr: Any) -> Any:
-    """``f(-x)``."""
-    if isinstance(expr, str):
-        return ["*", "-1", "x"] if expr == "x" else expr
-    head, *arguments = expr
-    if head == "^":
-        return [head, mirrored(arguments[0]), arguments[1]]
-    return [head, *map(mirrored, arguments)]
-
-
 # ------------------------------------------------------------------------------------ values
 
 

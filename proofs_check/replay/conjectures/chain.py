@@ -14,6 +14,7 @@ from flint import arb
 from proofs_check.replay.conjectures.duals import Dual, derivative_over
 from proofs_check.replay.conjectures.intervals import Interval
 from proofs_check.replay.conjectures.jets import Jet
+from proofs_check.replay.expression import Refusal
 
 WIDEST = 60
 """Beyond this degree a polynomial half of an activation counts as without a last power."""
@@ -47,6 +48,12 @@ class Chain:
     weights: tuple[Fraction, ...]
     biases: tuple[Fraction, ...]
     """One more than layers."""
+
+    def first(self, depth: int) -> Chain:
+        """The network of so many hidden layers that this one begins with."""
+        if depth > len(self.layers):
+            raise Refusal(f"a kernel of {depth} hidden layers in a network of {len(self.layers)}")
+        return Chain(self.layers[:depth], self.weights[: depth + 1], self.biases[: depth + 1])
 
     def kernels(self, rho: Interval, order: int) -> tuple[Jet, Jet]:
         """The NNGP ``S`` and ``T - S`` (``T`` the NTK) over an interval, derivatives over factorials."""
@@ -131,9 +138,7 @@ def _joined(one: Support, two: Support, size: int) -> Support:
 
 
 def _product(one: Support, two: Support) -> Support:
-    size = len(two)
-    places = [k for k in range(size) if one[k]]
-    return tuple(any(two[n - k] for k in places if k <= n) for n in range(size))
+    return _read(_times(_bits(one), _bits(two), len(two)), len(two))
 
 
 def _composed(outer: Support, inner: Support) -> Support:
@@ -141,12 +146,29 @@ def _composed(outer: Support, inner: Support) -> Support:
     gain places from one to the next but one, and have all they ever get after as many steps as there are
     places."""
     size = len(inner)
-    power: Support = (True,) + (False,) * (size - 1)
-    found: Support = (False,) * size
+    step, power, found = _bits(inner), 1, 0
     for may in outer:
-        found = _joined(found, power, size) if may else found
-        power = _product(inner, power)
-    return found
+        found |= power if may else 0
+        power = _times(step, power, size)
+    return _read(found, size)
+
+
+def _bits(support: Support) -> int:
+    """Place ``k`` as bit ``k``."""
+    return sum(1 << k for k, may in enumerate(support) if may)
+
+
+def _read(bits: int, size: int) -> Support:
+    return tuple(bool(bits >> k & 1) for k in range(size))
+
+
+def _times(one: int, two: int, size: int) -> int:
+    found, place = 0, 0
+    while one:
+        if one & 1:
+            found |= two << place
+        one, place = one >> 1, place + 1
+    return found & ((1 << size) - 1)
 
 
 def parity(support: Sequence[bool]) -> str | None:

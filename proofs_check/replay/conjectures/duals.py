@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
-from math import factorial, prod
+from math import factorial, perm, prod
 from typing import Protocol
 
 from flint import arb, arb_poly, fmpz_poly
@@ -135,16 +135,15 @@ def falling(n: int, count: int) -> int:
     >>> falling(5, 2), falling(1, 2)
     (20, 0)
     """
-    result = 1
-    for k in range(count):
-        result *= n - k
-    return result
+    return perm(n, count)
 
 
 def _largest(first: int, i: int, j: int, t: arb) -> arb:
-    """An upper bound of ``(n-i)!/(n-j)! t^(n-j)`` over ``n >= first > j``."""
-    if i == j or t == 0:
-        return t ** (first - j) if t > 0 else arb(1 if first == j else 0)
+    """An upper bound of ``(n-i)!/(n-j)! t^(n-j)`` over ``n >= first`` and ``n >= j >= i``."""
+    if t == 0:  # the term n = j alone
+        return arb(factorial(j - i) if first <= j else 0)
+    if i == j:
+        return t ** (max(first, j) - j)
     if not t < 1:
         return INFINITY
     if t * (first + 1 - i) <= first + 1 - j:  # falling from the first on
@@ -213,15 +212,15 @@ class ArcCosine:
 
 def _arc_derivative(order: int, t: arb) -> arb:
     """``sqrt(1 - t^2)`` times the derivative of that order of ``1/sqrt(1 - t^2)``: ``P_k/(1 - t^2)^k``."""
-    return _arc_polynomial(order)(t) / ((1 - t) * (1 + t)) ** order
+    return arc_polynomial(order)(t) / ((1 - t) * (1 + t)) ** order
 
 
 @cache
-def _arc_polynomial(order: int) -> fmpz_poly:
+def arc_polynomial(order: int) -> fmpz_poly:
     """``P_0 = 1``, ``P_{k+1} = (1 - t^2) P_k' + (2 k + 1) t P_k``."""
     if order == 0:
         return fmpz_poly([1])
-    before = _arc_polynomial(order - 1)
+    before = arc_polynomial(order - 1)
     return fmpz_poly([1, 0, -1]) * before.derivative() + fmpz_poly([0, 2 * order - 1]) * before
 
 

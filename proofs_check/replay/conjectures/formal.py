@@ -6,7 +6,7 @@ value of a kernel at a point. It is zero only where everything cancels, so a zer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import isqrt
 from typing import Any
@@ -26,7 +26,12 @@ class Atom:
     """An unknown real number; ``nonnegative`` if it is known to be so."""
 
     name: Any
-    nonnegative: bool = False
+    nonnegative: bool = field(default=False, compare=False, repr=False)
+
+    @property
+    def is_root(self) -> bool:
+        """The square root of an integer."""
+        return isinstance(self.name, tuple) and self.name[0] == "root"
 
 
 def _product(one: Polynomial, two: Polynomial) -> Polynomial:
@@ -40,12 +45,52 @@ def _product(one: Polynomial, two: Polynomial) -> Polynomial:
                 powers[atom] = powers.get(atom, 0) + count
             value = x * y
             for atom in [*powers]:  # sqrt(2)^2 = 2
-                if isinstance(atom.name, tuple) and atom.name[0] == "root" and powers[atom] > 1:
+                if atom.is_root and powers[atom] > 1:
                     value *= atom.name[1] ** (powers[atom] // 2)
                     powers[atom] %= 2
-            key = tuple(sorted(((a, c) for a, c in powers.items() if c), key=lambda item: repr(item[0])))
+            key = _monomial(powers)
             found[key] = found.get(key, Fraction(0)) + value
     return _reduced(found)
+
+
+def _monomial(powers: dict[Atom, int]) -> Monomial:
+    return tuple(sorted(((a, c) for a, c in powers.items() if c), key=lambda item: repr(item[0])))
+
+
+def _over(polynomial: Polynomial, by: dict[Atom, int]) -> Polynomial:
+    """Divided by a monomial that divides every term."""
+    return {_monomial({a: c - by.get(a, 0) for a, c in key}): value for key, value in polynomial.items()}
+
+
+def _cancelled(top: Polynomial, bottom: Polynomial) -> Formal:
+    """A quotient; what divides every term is taken out of a denominator of one term."""
+    if not bottom:  # a zero that was not seen before, such as sqrt(2036162) - 1009 sqrt(2)
+        raise NotFormal
+    if not top or len(bottom) > 1:
+        return Formal(top, bottom if top else ONE)
+    ((key, value),) = bottom.items()
+    roots = tuple((atom, 1) for atom, _ in key if atom.is_root)
+    if roots:  # 1/sqrt(2) = sqrt(2)/2
+        return _cancelled(_product(top, {roots: Fraction(1)}), _product(bottom, {roots: Fraction(1)}))
+    shared = {a: min(c, *(dict(term).get(a, 0) for term in top)) for a, c in key}
+    top = _reduced({term: x / value for term, x in _over(top, shared).items()})
+    return Formal(top, _over({key: Fraction(1)}, shared))
+
+
+def _over_one(one: Formal, two: Formal) -> tuple[Polynomial, Polynomial, Polynomial]:
+    """Both numerators over a common denominator, and this."""
+    if one.bottom == two.bottom:
+        return one.top, two.top, one.bottom
+    if len(one.bottom) > 1 or len(two.bottom) > 1:
+        bottom = _product(one.bottom, two.bottom)
+        return _product(one.top, two.bottom), _product(two.top, one.bottom), bottom
+    first, second = (dict(next(iter(f.bottom))) for f in (one, two))
+    both = {a: max(first.get(a, 0), second.get(a, 0)) for a in {**first, **second}}
+    tops = (
+        _product(f.top, {_monomial({a: c - own.get(a, 0) for a, c in both.items()}): Fraction(1)})
+        for f, own in ((one, first), (two, second))
+    )
+    return (*tops, {_monomial(both): Fraction(1)})  # type: ignore[return-value]
 
 
 def _plus(one: Polynomial, two: Polynomial) -> Polynomial:
@@ -103,10 +148,8 @@ class Formal:
         if not isinstance(other, (Formal, Atom, Fraction, int)):
             return NotImplemented
         other = Formal.of(other)
-        if self.bottom == other.bottom:
-            return Formal(_plus(self.top, other.top), self.bottom)
-        top = _plus(_product(self.top, other.bottom), _product(other.top, self.bottom))
-        return Formal(top, _product(self.bottom, other.bottom))
+        one, two, bottom = _over_one(self, other)
+        return _cancelled(_plus(one, two), bottom)
 
     def __sub__(self, other: Any) -> Formal:
         if not isinstance(other, (Formal, Atom, Fraction, int)):
@@ -117,7 +160,7 @@ class Formal:
         if not isinstance(other, (Formal, Atom, Fraction, int)):
             return NotImplemented
         other = Formal.of(other)
-        return Formal(_product(self.top, other.top), _product(self.bottom, other.bottom))
+        return _cancelled(_product(self.top, other.top), _product(self.bottom, other.bottom))
 
     def __truediv__(self, other: Any) -> Formal:
         if not isinstance(other, (Formal, Atom, Fraction, int)):
@@ -125,7 +168,7 @@ class Formal:
         other = Formal.of(other)
         if not other.top:
             raise NotFormal
-        return Formal(_product(self.top, other.bottom), _product(self.bottom, other.top))
+        return _cancelled(_product(self.top, other.bottom), _product(self.bottom, other.top))
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -176,15 +219,23 @@ class Formal:
     def log(self) -> Formal:
         return self._known("log", {Fraction(1): 0})
 
+    @property
+    def is_turned(self) -> bool:
+        """Which of a number and its negative is written as the negative of the other."""
+        value = self.rational
+        return value < 0 if value is not None else self.key > (-self).key
+
     def sin(self) -> Formal:
-        return self._known("sin", {Fraction(0): 0})
+        return -(-self).sin() if self.is_turned else self._known("sin", {Fraction(0): 0})
 
     def cos(self) -> Formal:
-        return self._known("cos", {Fraction(0): 1})
+        return (-self).cos() if self.is_turned else self._known("cos", {Fraction(0): 1})
 
     def asin(self) -> Formal:
-        half = Formal.of(PI) / 2
-        return self._known("asin", {Fraction(0): 0, Fraction(1): half, Fraction(-1): -half})
+        if self.is_turned:
+            return -(-self).asin()
+        known = {Fraction(0): 0, Fraction(1): Formal.of(PI) / 2, Fraction(1, 2): Formal.of(PI) / 6}
+        return self._known("asin", known, self.rational is not None)
 
     def acos(self) -> Formal:
         return Formal.of(PI) / 2 - self.asin()

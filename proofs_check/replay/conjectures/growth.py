@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from flint import arb
 
-from proofs_check.replay.conjectures.pieces import ZERO, polynomial
 from proofs_check.replay.expression import Refusal, ball, rational
+from proofs_check.replay.pieces import ZERO, polynomial
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,10 @@ def growth(expr: Any) -> Growth:
         return growth(arguments[0])
     if head in ("exp", "sinh", "cosh"):
         inner = polynomial(arguments[0])
+        tame = growth(arguments[0]) if inner is None else None
+        if tame is not None and tame.power <= 1 and tame.rate == tame.square == 0:  # |inner| <= s (1 + u)
+            size = Fraction(math.ceil(float(tame.scale.upper()) * 1.001))
+            return Growth(ball(size).exp(), ZERO, size if tame.power > 0 else ZERO)
         if inner is None or len(inner) > 3:
             raise Refusal(f"the growth of {head} of what is no polynomial of degree 2")
         constant, rate, square = (*inner, ZERO, ZERO, ZERO)[:3]

@@ -21,20 +21,19 @@ from typing import Any
 
 from flint import acb, arb, ctx
 
+from proofs_check.replay.algebra import Algebra, constant
+from proofs_check.replay.budget import Budget
 from proofs_check.replay.conjectures.calculus import (
     analytic_value,
     differentiate,
-    formal_value,
-    mirrored,
     require_small,
 )
 from proofs_check.replay.conjectures.chain import Layer
 from proofs_check.replay.conjectures.duals import ArcCosine, Dual, HermiteDual
-from proofs_check.replay.conjectures.formal import NotFormal
 from proofs_check.replay.conjectures.growth import Growth, growth
 from proofs_check.replay.conjectures.parity import half_degrees
-from proofs_check.replay.conjectures.pieces import Pieces, pieces, polynomial
-from proofs_check.replay.expression import Refusal, ball
+from proofs_check.replay.expression import Refusal, ball, mirrored
+from proofs_check.replay.pieces import Pieces, pieces, polynomial
 from proofs_check.replay.reading import precision
 
 GOAL = 90
@@ -91,12 +90,7 @@ def _slope(part: Any) -> Any:
 
 def _constant(expr: Any) -> arb:
     """The value of an expression without ``x``; an exact 0 is 0."""
-    try:
-        if formal_value(expr, Fraction(0)).is_zero:
-            return arb(0)
-    except NotFormal:
-        pass
-    return analytic_value(expr, acb(0)).real
+    return arb(0) if _equal_at(expr, "0", Fraction(0)) else analytic_value(expr, acb(0)).real
 
 
 def _derived(cut: Pieces) -> Pieces:
@@ -117,9 +111,10 @@ def _smoothness(cut: Pieces) -> int:
 
 
 def _equal_at(left: Any, right: Any, point: Fraction) -> bool:
+    algebra = Algebra(Budget())
     try:
-        return (formal_value(left, point) - formal_value(right, point)).is_zero
-    except NotFormal:
+        return algebra.evaluate(left, constant(point)) == algebra.evaluate(right, constant(point))
+    except Refusal:
         return False
 
 

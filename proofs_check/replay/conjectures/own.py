@@ -66,7 +66,8 @@ class Own:
 
     @cached_property
     def exact(self) -> ExactDual | None:
-        return exact_dual(self.recipe.activations[0])
+        first, *others = self.recipe.activations
+        return exact_dual(first) if all(other == first for other in others) else None
 
     # ------------------------------------------------------------------------- coefficients
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from proofs_check.replay.conjectures.pieces import (
+from proofs_check.replay.expression import Refusal, rational
+from proofs_check.replay.pieces import (
     ZERO,
     Polynomial,
     add,
@@ -15,7 +16,6 @@ from proofs_check.replay.conjectures.pieces import (
     samples,
     trim,
 )
-from proofs_check.replay.expression import Refusal, rational
 
 Half = Polynomial | None
 """A half that is a polynomial, or ``None``: not seen to be one."""

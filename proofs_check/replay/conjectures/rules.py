@@ -21,12 +21,14 @@ from typing import Any
 
 from flint import arb
 
+from proofs_check.replay.conjectures.defined import conditions
+from proofs_check.replay.conjectures.exactly import Exactly
 from proofs_check.replay.conjectures.formal import Atom, Formal, NotFormal
 from proofs_check.replay.conjectures.intervals import UNKNOWN, Interval
 from proofs_check.replay.conjectures.jets import Jet
 from proofs_check.replay.conjectures.statement import KERNELS, Comparison, Node, Statement, exact_value
 from proofs_check.replay.conjectures.statement import Interval as Domain
-from proofs_check.replay.conjectures.terms import Enclosed, Exactly, Outside, Place, World, jet_at
+from proofs_check.replay.conjectures.terms import Enclosed, Outside, Place, World, jet_at
 from proofs_check.replay.expression import Refusal
 
 ZEROS = 4
@@ -65,11 +67,9 @@ class Judge:
     def _compared(self, comparison: Comparison, box: Box) -> Shown:
         relation = comparison.relation
         if relation == "==":
-            sides = (Comparison(side, "==", Node("number"), comparison.order) for side in _sides(comparison))
-            whole = Interval.between(*box)
+            defined = conditions(comparison, self.statement.domain)
             return Shown(
-                self.holds_identically(comparison)
-                and all(self._jet(c, whole, 0).c[0].bounded for c in sides),
+                self.holds_identically(comparison) and all(self._compared(c, box).proved for c in defined),
                 arb(0),
             )
         if relation == "!=":
@@ -97,9 +97,13 @@ class Judge:
             return Shown(False, f[0].low)
         if not outside and not all(v.bounded for v in (*lower, f[0])):
             return Shown(False, f[0].low)
+        if (c.order or not outside) and not self._has_kernels(c, Interval.between(low, high)):
+            return Shown(False, f[0].low)
         best = f[0].low
+        if not strict and f[0].bounded and self.holds_identically(c):
+            return Shown(True, max(best, arb(0)))
         if low == high:
-            zero = self._zero(c, low, 1)
+            zero = f[0].bounded and self._zero(c, low, 1)
             return Shown(best > 0 or (not strict and (best >= 0 or zero)), best)
         best = max(best, self._taylor(c, box, whole))
         if best > 0 or (not strict and best >= 0):
@@ -123,6 +127,11 @@ class Judge:
         """``f`` and ``order`` of its derivatives over factorials, where ``f`` is the claimed derivative."""
         found = self.enclosed.difference(c, Place(rho=jet_at(box, c.order + order)))
         return shifted(found, c.order, order)
+
+    def _has_kernels(self, c: Comparison, box: Interval) -> bool:
+        """Whether every kernel that is named is bounded, also those that cancel: ``f - f`` is 0 only where
+        ``f`` is."""
+        return self.enclosed.has_kernels((c.left, c.right), Place(rho=jet_at(box, 0)))
 
     def _lower(self, c: Comparison, box: Interval) -> tuple[Any, ...]:
         """``left - right`` and its derivatives below the claimed one: bounded, they are continuous from box
@@ -191,12 +200,23 @@ class Judge:
                 raise
             except Refusal:
                 continue
-            if not value.bounded:
+            if not (value.bounded and self._has_kernels(comparison, Interval.of(point))):
                 continue
             zero = value.low <= 0 <= value.high and self._zero(comparison, point, 1)
             if fails(comparison.relation, value, zero):
                 return comparison, Interval.of(0) if value.low <= 0 <= value.high else value
         return None
+
+    def is_equality(self, point: Fraction) -> bool:
+        """Whether the two sides of a comparison are seen to be equal at a point."""
+        return any(self._zero(comparison, point, 1) for comparison in self.statement.comparisons)
+
+    def nearly_equal(self, comparison: Comparison, point: Fraction) -> bool:
+        try:
+            value = self._jet(comparison, Interval.of(point), 0).c[0]
+        except Refusal:
+            return False
+        return bool(value.bounded and value.low <= 0 <= value.high)
 
     def holds_identically(self, comparison: Comparison) -> bool:
         """Whether both sides are the same expression of the kernels, for every ``rho``."""

@@ -6,42 +6,50 @@
                | sum "is" property [ "in" "rho" ] [ "on" interval ]
     relation   = ">" | ">=" | "<" | "<=" | "==" | "!="
     property   = "convex" | "concave" | "increasing" | "decreasing" | "nonnegative" | "positive"
+               | "nonpositive" | "negative" | "even" | "odd"
     range      = "rho" "in" interval | "n" "in" sum ".." sum [ "step" sum ]
     interval   = ( "[" | "(" ) sum "," sum ( "]" | ")" )
     sum        = [ "-" | "+" ] product { ( "+" | "-" ) product }
     product    = factor { ( "*" | "/" ) factor }
     factor     = atom [ ( "^" | "**" ) factor ] | "-" factor
     atom       = number | "pi" | "e" | "rho" | "n" | "(" sum ")" | "|" sum "|" | function "(" sum ")"
-               | kernel { "'" } "(" sum ")" | "a" "(" sum ")" | "series" "(" kernel "," sum ")"
-               | "mu" "(" kernel "," sum "," sum ")" | "lambda_min" "(" kernel "," "X" ")"
+               | kernel [ "[" sum "]" ] { "'" } "(" sum ")" | "a" "(" sum ")"
+               | "series" "(" kernel "," sum ")" | "mu" "(" kernel "," sum "," sum ")"
+               | "lambda_min" "(" kernel "," "X" ")"
     kernel     = "nngp" | "ntk" | "kappa"
     function   = "sqrt" | "exp" | "log" | "sin" | "cos" | "asin" | "acos" | "abs"
 
-A prime after a kernel is a derivative in its argument; where a property is claimed, ``nngp`` alone stands for
-``nngp(rho)``. "increasing" and "decreasing" are not strict.
+A prime after a kernel is a derivative in its argument; ``ntk[2]`` is the kernel after two hidden layers.
+Where a property is claimed, ``nngp`` alone stands for ``nngp(rho)``. "increasing" and "decreasing" are not
+strict.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from proofs_check.replay.expression import Refusal
 
 MAX_TEXT, MAX_TOKENS, MAX_NESTING, MAX_NUMBER, MAX_PRIMES = 2_000, 400, 40, 60, 4
-MAX_INDEX, MAX_EXPONENT, MAX_BITS = 2_000, 1_000, 10_000
+MAX_INDEX, MAX_EXPONENT, MAX_BITS, MAX_DEPTH = 2_000, 1_000, 10_000, 32
 KERNELS = ("nngp", "ntk", "kappa")
 FUNCTIONS = ("sqrt", "exp", "log", "sin", "cos", "asin", "acos", "abs")
 RELATIONS = (">", ">=", "<", "<=", "==", "!=")
 PROPERTIES = {
     "nonnegative": (0, ">="), "positive": (0, ">"), "increasing": (1, ">="), "decreasing": (1, "<="),
-    "convex": (2, ">="), "concave": (2, "<="),
+    "convex": (2, ">="), "concave": (2, "<="), "nonpositive": (0, "<="), "negative": (0, "<"),
 }  # fmt: skip
+PARITIES = ("even", "odd")
+WHOLE = -1
 TERMS = "nngp, ntk, kappa, a, series, mu, lambda_min, " + ", ".join(FUNCTIONS) + ", pi, e, rho, n, numbers"
 _TOKEN = re.compile(r"[0-9]+(?:\.[0-9]+)?|[A-Za-z_][A-Za-z_0-9]*|\*\*|>=|<=|==|!=|\.\.|[-+*/^()\[\],|'<>]")
-_SPELLED = {"≥": ">=", "≤": "<=", "≠": "!=", "ρ": "rho"}
+_SPELLED = {
+    "≥": ">=", "≤": "<=", "≠": "!=", "ρ": "rho", "κ": "kappa", "π": "pi", "λ": "lambda", "μ": "mu",
+    "−": "-", "·": "*", "²": "^2", "³": "^3", "′": "'", "’": "'", "…": "..",
+}  # fmt: skip
 
 
 class Malformed(Refusal):
@@ -56,29 +64,38 @@ class Malformed(Refusal):
 
 @dataclass(frozen=True)
 class Node:
-    """A term: its head, its arguments, and what the head needs besides (value, kernel, derivatives)."""
+    """A term: its head, its arguments, and what the head needs besides: value, kernel, derivatives, hidden
+    layers (``WHOLE``: all)."""
 
     head: str
     arguments: tuple[Node, ...] = ()
     value: Fraction = Fraction(0)
     kernel: str = ""
     order: int = 0
+    depth: int = WHOLE
 
     def walk(self) -> Iterator[Node]:
         yield self
         for argument in self.arguments:
             yield from argument.walk()
 
+    def mirrored(self) -> Node:
+        """With ``-rho`` for ``rho``."""
+        if self.head == "rho":
+            return Node("neg", (self,))
+        return replace(self, arguments=tuple(argument.mirrored() for argument in self.arguments))
+
 
 @dataclass(frozen=True)
 class Comparison:
     """``left relation right``; with ``order > 0`` the derivative of ``left - right`` in ``rho``, inside the
-    interval, of a function continuous on all of it."""
+    interval, of a function continuous on all of it. ``text``: as it was written."""
 
     left: Node
     relation: str
     right: Node
     order: int = 0
+    text: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -236,22 +253,37 @@ class _Reader:
         return self.checked(Statement(self.text, tuple(comparisons), domain))
 
     def claim(self) -> tuple[list[Comparison], Interval | None]:
-        left, found = self.sum(), []
+        start, left = self.at, self.sum()
         if self.take("is"):
-            name = self.need(*PROPERTIES)
-            order, relation = PROPERTIES[name]
-            if self.take("in"):
-                self.need("rho")
-            self.variable = "rho"
-            interval = self.interval() if self.take("on") else None
-            return [Comparison(left, relation, Node("number"), order)], interval
+            return self.property(left, start)
         if self.word not in RELATIONS:
-            raise self.fail(f"one of {', '.join(RELATIONS)}, or: is {', '.join(PROPERTIES)}")
+            raise self.fail(f"one of {', '.join(RELATIONS)}, or: is {', '.join((*PROPERTIES, *PARITIES))}")
+        found = []
         while relation := self.take(*RELATIONS):
-            right = self.sum()
-            found.append(Comparison(left, relation, right))
-            left = right
+            middle, right = self.at, self.sum()
+            found.append(Comparison(left, relation, right, 0, self.since(start)))
+            start, left = middle, right
         return found, None
+
+    def property(self, left: Node, start: int) -> tuple[list[Comparison], Interval | None]:
+        name = self.need(*PROPERTIES, *PARITIES)
+        text = self.since(start)
+        if self.take("in"):
+            self.need("rho")
+        self.variable = "rho"
+        interval = self.interval() if self.take("on") else None
+        if name in PARITIES:
+            other = left.mirrored()
+            return [
+                Comparison(left, "==", other if name == "even" else Node("neg", (other,)), 0, text)
+            ], interval
+        order, relation = PROPERTIES[name]
+        return [Comparison(left, relation, Node("number"), order, text)], interval
+
+    def since(self, start: int) -> str:
+        """The text from a token to the last one read."""
+        word, place = self.tokens[self.at - 1]
+        return self.text[self.tokens[start][1] : place + len(word)]
 
     def range(self) -> Interval | range:
         variable = self.need("rho", "n")
@@ -368,14 +400,19 @@ class _Reader:
         raise self.fail(TERMS, f"the unknown term {word!r}" if word[:1].isalpha() else "")
 
     def kernel_value(self) -> Node:
-        name, order = self.need(*KERNELS), 0
+        name, order, depth = self.need(*KERNELS), 0, WHOLE
+        if name != "kappa" and self.take("["):
+            place, depth = self.place, self.integer()
+            if not 0 <= depth <= MAX_DEPTH:
+                raise Malformed(self.text, place, f"{depth} hidden layers", f"0 to {MAX_DEPTH}")
+            self.need("]")
         while self.take("'"):
             order += 1
         if order > MAX_PRIMES:
             raise self.fail(f"at most {MAX_PRIMES} primes", f"{order} primes")
         if self.bare and self.word != "(":
-            return Node(name, (Node("rho"),), order=order)
-        return Node(name, self.arguments(1), order=order)
+            return Node(name, (Node("rho"),), order=order, depth=depth)
+        return Node(name, self.arguments(1), order=order, depth=depth)
 
     def of_kernel(self, head: str) -> Node:
         self.need("(")

@@ -14,17 +14,13 @@ from typing import Any, Protocol
 
 from flint import arb
 
-from proofs_check.replay.conjectures.chain import Chain, parity
-from proofs_check.replay.conjectures.duals import ArcCosine
+from proofs_check.replay.conjectures.chain import Chain
 from proofs_check.replay.conjectures.exact import ExactDual
-from proofs_check.replay.conjectures.formal import PI, Atom, Formal, NotFormal
 from proofs_check.replay.conjectures.intervals import UNKNOWN, Interval
 from proofs_check.replay.conjectures.jets import Jet
-from proofs_check.replay.conjectures.statement import MAX_INDEX, Comparison, Node, exact_value
+from proofs_check.replay.conjectures.statement import MAX_INDEX, WHOLE, Comparison, Node, exact_value
 from proofs_check.replay.expression import Refusal
 
-WINDOW = 40
-"""Powers of ``rho`` whose absence is looked at one by one."""
 MAX_DIM, MAX_DEGREE = 10_000, 200
 
 
@@ -177,21 +173,30 @@ class Enclosed:
         one, two = self._linear((comparison.left, comparison.right), place)
         return (one - two).collapse()
 
+    def has_kernels(self, sides: tuple[Node, ...], place: Place) -> bool:
+        named = (node for side in sides for node in side.walk() if node.head in ("nngp", "ntk", "kappa"))
+        return all(self._alone(node, place).bounded for node in named)
+
+    def _alone(self, node: Node, place: Place) -> Interval:
+        value = self._linear((node, Node("number")), place)[0].collapse()
+        return value.c[0] if isinstance(value, Jet) else value
+
     def _linear(self, sides: tuple[Node, Node], place: Place) -> tuple[Linear, Linear]:
         inside: dict[Node, Any] = {}
 
         def kernel(key: Key) -> Any:
-            name, order, argument = key
+            name, order, depth, argument = key
             if argument not in inside:
                 inside[argument] = fold(argument, leaf, place.n).collapse()
-            return self._kernel(name, order, inside[argument])
+            return self._kernel(name, depth, order, inside[argument])
 
         def leaf(node: Node) -> Linear:
             parts: dict[Key, Any] = {}
             rest: Any = Interval.of(0)
             if node.head in ("nngp", "ntk", "kappa"):
-                for name in ("nngp", "extra") if node.head == "ntk" else (node.head,):
-                    parts[(name, node.order, node.arguments[0])] = Interval.of(1)
+                depth = depth_of(node, self.world)
+                for name in parts_of(node.head):
+                    parts[(name, node.order, depth, node.arguments[0])] = Interval.of(1)
             elif node.head == "rho":
                 rest = place.rho
             else:
@@ -218,28 +223,37 @@ class Enclosed:
             return self.world.smallest(node.kernel)
         raise Refusal(f"the term {node.head}")
 
-    def _kernel(self, name: str, order: int, argument: Any) -> Any:
+    def _kernel(self, name: str, depth: int, order: int, argument: Any) -> Any:
         jet = argument if isinstance(argument, Jet) else Jet((argument,))
         inside = jet.c[0]
         if inside.low > 1 or inside.high < -1:
             raise Outside(f"{'ntk' if name == 'extra' else name} at {inside}, outside [-1, 1]")
         if not (inside.low >= -1 and inside.high <= 1):
             raise Refusal(f"{name} at what is not seen to lie in [-1, 1]")
-        pair = self._values(name, inside, order + jet.order)
+        pair = self._values(name, depth, inside, order + jet.order)
         row = pair[1 if name == "extra" else 0].c
         outer = [row[order + k] * Fraction(factorial(order + k), factorial(k)) for k in range(jet.order + 1)]
         return jet.compose(tuple(outer)) if isinstance(argument, Jet) else outer[0]
 
-    def _values(self, name: str, inside: Interval, order: int) -> tuple[Jet, Jet]:
-        which = name == "kappa"
-        key = (which, inside.low.man_exp(), inside.high.man_exp())
+    def _values(self, name: str, depth: int, inside: Interval, order: int) -> tuple[Jet, Jet]:
+        key = (name == "kappa", depth, inside.low.man_exp(), inside.high.man_exp())
         known = self._known.get(key)
         if known is None or known[0].order < order:
             if len(self._known) > 20_000:
                 self._known.clear()
-            chain = self.world.unit if which else self.world.chain
-            known = self._known[key] = chain.kernels(inside, order)
+            known = self._known[key] = chain_of(self.world, name, depth).kernels(inside, order)
         return known
+
+
+def depth_of(node: Node, world: World) -> int:
+    """The hidden layers of a kernel; the whole network has one name."""
+    return WHOLE if node.depth == WHOLE or node.depth == len(world.chain.layers) else node.depth
+
+
+def chain_of(world: World, name: str, depth: int) -> Chain:
+    if name == "kappa":
+        return world.unit
+    return world.chain if depth == WHOLE else world.chain.first(depth)
 
 
 def jet_at(box: Interval, order: int) -> Jet:
@@ -247,116 +261,5 @@ def jet_at(box: Interval, order: int) -> Jet:
     return Jet((box, Interval.of(1), *([Interval.of(0)] * order))[: order + 1])
 
 
-# ------------------------------------------------------------------------------------- exactly
-
-
-class Exactly:
-    """Statements evaluated with unknowns. What comes out 0 is 0: kernel values are atoms, their parities and
-    missing powers known, and for one layer ``ntk = nngp + (rho + b/w) nngp'`` (continuous activations)."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self._rows: dict[tuple[str, int], tuple[bool, ...]] = {}
-
-    def difference(self, comparison: Comparison, place: Place) -> Any:
-        """A jet, or a :class:`Formal`. Raises :class:`NotFormal`."""
-
-        def leaf(node: Node) -> Any:
-            if node.head in ("nngp", "ntk", "kappa"):
-                argument = fold(node.arguments[0], leaf, place.n)
-                return self._kernel(node.head, node.order, argument)
-            if node.head == "rho":
-                return place.rho
-            return self._plain(node, place.n)
-
-        one, two = (fold(side, leaf, place.n) for side in (comparison.left, comparison.right))
-        return one - two
-
-    def _plain(self, node: Node, n: int | None) -> Formal:
-        if node.head in ("number", "n"):
-            return Formal.of(node.value if node.head == "number" else Fraction(n or 0))
-        if node.head in ("pi", "e"):
-            return Formal.of(PI if node.head == "pi" else Atom("e", True))
-        if node.head == "a":
-            k = index(node.arguments[0], n, "the order of a Hermite coefficient")
-            return Formal.of(Atom(("a", k)) if self.world.unit.layers[0].dual.support(k + 1)[k] else 0)
-        if node.head == "series":
-            k = index(node.arguments[0], n, "the order of a coefficient")
-            may = any(self._supports(name, k + 1)[k] for name in _parts(node.kernel))
-            return Formal.of(Atom(("series", node.kernel, k), True) if may else 0)
-        if node.head == "mu":
-            k = index(node.arguments[0], n, "the degree of an eigenvalue", 0, MAX_DEGREE)
-            may = any(self._chain(name).degrees(name == "extra")[k % 2] >= k for name in _parts(node.kernel))
-            dim = exact_value(node.arguments[1], n)
-            return Formal.of(Atom(("mu", node.kernel, k, dim), True) if may else 0)
-        if node.head == "lambda_min":
-            return Formal.of(Atom(("lambda_min", node.kernel), True))
-        raise NotFormal
-
-    def _chain(self, name: str) -> Chain:
-        return self.world.unit if name == "kappa" else self.world.chain
-
-    def _supports(self, name: str, size: int) -> tuple[bool, ...]:
-        if (name, size) not in self._rows:
-            self._rows[name, size] = self._chain(name).supports(size)[1 if name == "extra" else 0]
-        return self._rows[name, size]
-
-    def _kernel(self, head: str, order: int, argument: Any) -> Any:
-        total: Any = Formal.of(0)
-        for name in _parts(head):
-            if isinstance(argument, Jet):
-                point = argument.c[0]
-                outer = [self._atom(name, order + k, point) / factorial(k) for k in range(argument.order + 1)]
-                total = argument.compose(tuple(outer)) + total
-            else:
-                total = self._atom(name, order, argument) + total
-        return total
-
-    def _atom(self, name: str, order: int, point: Formal) -> Formal:
-        """The derivative of that order of a kernel at a point."""
-        chain = self._chain(name)
-        if max(chain.degrees(name == "extra")) < 0:
-            return Formal.of(0)
-        if name != "kappa" and len(chain.layers) == 1 and chain.weights[0] > 0:
-            w, b, layer = chain.weights, chain.biases, chain.layers[0]
-            if name == "extra" and layer.slope is None:
-                shifted = point + b[0] / w[0]
-                return shifted * self._atom("nngp", order + 1, point) + order * self._atom(
-                    "nngp", order, point
-                )
-            q = w[0] + b[0]
-            if name == "nngp" and (q == 1 or isinstance(layer.dual, ArcCosine)):  # c |x| + d x is homogeneous
-                inside = (point * w[0] + b[0]) / q
-                return self._atom("kappa", order, inside) * (w[1] * q * (w[0] / q) ** order) + (
-                    b[1] if order == 0 else 0
-                )
-        if name == "kappa" and self.world.exact is not None:
-            known = self.world.exact.derivative(order, point)
-            if known is not None:
-                return known
-        value = point.rational
-        if value == 0:
-            if not self._supports(name, max(WINDOW, order + 1))[order]:
-                return Formal.of(0)
-        kind = parity(self._supports(name, WINDOW)) if self._has_parity(name) else None
-        if kind and _turned(point):
-            sign = (-1) ** (order + (kind == "odd"))
-            return Formal.of(sign) * self._atom(name, order, -point)
-        key = (name, order, point.key if value is None else value)
-        return Formal.of(Atom(key, value is not None and value >= 0))
-
-    def _has_parity(self, name: str) -> bool:
-        even, odd = self._chain(name).degrees(name == "extra")
-        return even < 0 or odd < 0
-
-
-def _parts(kernel: str) -> tuple[str, ...]:
+def parts_of(kernel: str) -> tuple[str, ...]:
     return ("nngp", "extra") if kernel == "ntk" else (kernel,)
-
-
-def _turned(point: Formal) -> bool:
-    """Which of a point and its negative is written as the negative of the other."""
-    value = point.rational
-    if value is not None:
-        return value < 0
-    return point.key > (-point).key

@@ -1,6 +1,7 @@
 """What is needed to replay that a Gram matrix is strictly positive definite, or singular.
 
-:mod:`.algebra` exact normal forms; :mod:`.pieces` activations without switches; :mod:`.growth` moments;
-:mod:`.activation` the three together; :mod:`.relations` rational linear algebra; :mod:`.state` what each
-layer makes of what is known; :mod:`.network` the layers in order.
+:mod:`.growth` moments; :mod:`.activation` what the theorems ask of an activation, by normal forms
+(:mod:`proofs_check.replay.algebra`) on its pieces (:mod:`proofs_check.replay.pieces`); :mod:`.relations`
+rational linear algebra; :mod:`.state` what each layer makes of what is known; :mod:`.network` the layers in
+order.
 """

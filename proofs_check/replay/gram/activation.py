@@ -10,19 +10,20 @@ from typing import Any
 
 from flint import arb
 
-from proofs_check.replay.budget import Budget
-from proofs_check.replay.expression import Refusal, evaluate, nodes
-from proofs_check.replay.gram.algebra import (
+from proofs_check.replay.algebra import (
     Algebra,
     Form,
     constant,
+    line,
     plus,
     powers_of_t,
     scaled,
     value,
 )
+from proofs_check.replay.budget import Budget
+from proofs_check.replay.expression import Refusal, evaluate, nodes
 from proofs_check.replay.gram.growth import size_on
-from proofs_check.replay.gram.pieces import Piece, line, pieces, settled
+from proofs_check.replay.pieces import Piece, pieces, polynomial, resolved
 from proofs_check.replay.reading import MAX_BITS, precision
 
 _JUMPING = ("cases", "sign", "step")
@@ -42,14 +43,14 @@ class Activation:
     def pieces(self) -> tuple[Piece, ...] | None:
         """Cut at its breakpoints; ``None`` where they are not found."""
         try:
-            return pieces(self.expression, self.algebra)
+            return pieces(self.expression, self.budget).cut_at_0()
         except Refusal:
             return None
 
     @cached_property
     def at_zero(self) -> Form:
         """``s(0)``, with every switch as its definition has it there."""
-        return self.algebra.evaluate(settled(self.expression), {})
+        return self.algebra.evaluate(resolved(self.expression, _sign_at_0, self.budget), {})
 
     # ------------------------------------------------------------------------- hypotheses
 
@@ -145,6 +146,16 @@ class Activation:
         if any(other != found[0] for other in found):
             raise Refusal("a sum that is not one polynomial on its line")
         return found[0]
+
+
+def _sign_at_0(guard: Any) -> int:
+    if (exact := polynomial(guard)) is not None:
+        return 0 if not exact else (exact[0] > 0) - (exact[0] < 0)
+    with precision(256):
+        found = evaluate(guard, arb(0))
+    if found > 0 or found < 0 or found == 0:
+        return 1 if found > 0 else -1 if found < 0 else 0
+    raise Refusal("a comparison that cannot be told at 0")
 
 
 def _uses(node: Any, heads: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ from math import ceil
 from typing import Any
 
 from proofs_check.replay.expression import Refusal, rational
-from proofs_check.replay.gram.pieces import End, Piece
+from proofs_check.replay.pieces import End, Piece
 
 _BOUNDED = {
     "sin": (-1, 1), "cos": (-1, 1), "tanh": (-1, 1), "erf": (-1, 1), "atan": (-2, 2), "Phi": (0, 1),

@@ -7,10 +7,10 @@ from fractions import Fraction
 from functools import cached_property
 from math import comb
 
+from proofs_check.replay.algebra import Form, plus, scaled
 from proofs_check.replay.budget import Budget
 from proofs_check.replay.expression import Refusal, rational
 from proofs_check.replay.gram.activation import Activation
-from proofs_check.replay.gram.algebra import Form, plus, scaled
 from proofs_check.replay.gram.relations import (
     MAX_BITS,
     Linear,
@@ -26,6 +26,7 @@ from proofs_check.replay.reading import (
     Vector,
     allow_only,
     read_field,
+    read_variances,
     read_vectors,
 )
 
@@ -80,14 +81,9 @@ def unknown(size: int, apart: bool = False) -> State:
 
 def after_dense(layer: Json, state: State) -> State:
     """``weight_variance S + bias_variance``: a bias adds a coordinate 1, and so does no harm to the rest."""
-    allow_only(layer, ("layer", "weight_variance", "bias_variance"))
-    weight, bias = (
-        rational(layer.get(f"{name}_variance"), f"{name}_variance") for name in ("weight", "bias")
-    )
-    if weight < 0 or bias < 0:
-        raise Refusal("variances >= 0 are required")
+    weight, bias = read_variances(layer)
     last = (ONE,) if bias else ()
-    if weight == 0:
+    if not weight:
         return State(tuple(last or (ZERO,) for _ in state.vectors), exact=True)
     return State(tuple((*z, *last) for z in state.vectors), state.exact, state.apart)
 

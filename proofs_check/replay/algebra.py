@@ -53,6 +53,11 @@ def constant(number: Fraction | int) -> Form:
     return {(): Fraction(number)} if number else {}
 
 
+def line(slope: Fraction) -> Form:
+    """``slope * t``."""
+    return {((T, Fraction(1)),): slope}
+
+
 def varies(form: Form) -> bool:
     return any(atom.varies for monomial in form for atom, _ in monomial)
 
