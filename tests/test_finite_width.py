@@ -263,6 +263,14 @@ def refusals() -> dict[str, tuple]:
         "equal units": (
             lambda: sample(Network(Dense(1, 0), LayerNorm()), 3, 4, rng).kernels(np.zeros((1, 3))),
             "LayerNorm"),
+        "units equal up to rounding": (
+            lambda: sample(Network(Dense(1, 1), LayerNorm()), 3, 7, rng)
+            .with_parameters(np.full(28, 0.37)).kernels(np.array([[0.1, 0.7, -0.3]])),
+            "up to rounding"),
+        "readout as text": (lambda: finite.kernels(X, "ab"), "readout"),
+        "arrays of another shape": (lambda: finite.with_arrays(lambda p: p[:1]), "parameters of shape"),
+        "arrays of integers": (lambda: finite.with_arrays(lambda p: p.astype(int)), "dtype int64"),
+        "arrays that are none": (lambda: finite.with_arrays(lambda p: p.tolist()), "type list"),
         "one unit": (lambda: sample(Network(Dense(1, 0), LayerNorm()), 3, 1, rng), "LayerNorm over 1"),
     }  # fmt: skip
 

@@ -12,7 +12,7 @@ import sys
 from fractions import Fraction
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 from xml.etree import ElementTree
 
 import numpy as np
@@ -38,6 +38,7 @@ from analytic_ntk import (
 from analytic_ntk.activation import constant
 from analytic_ntk.cli import app
 from analytic_ntk.errors import DomainError, PrecisionError
+from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.laws import of_samples, run
 from analytic_ntk.laws.measure import (
     above_margin,
@@ -48,13 +49,18 @@ from analytic_ntk.laws.measure import (
     rounding,
 )
 from analytic_ntk.laws.subject import Subject, one_hidden_layer_parts
+from analytic_ntk.layers.units import Unit
 from analytic_ntk.pair import Pair
 from analytic_ntk.systems.protocol import Arithmetic
 
 DOZEN = laws.Profile("a dozen", 12, 60.0)
 FEW = laws.Profile("few", 4, 60.0)
+ONE = laws.Profile("one", 1, 60.0)
 NAMES = [law.name for law in laws.LAWS]
 STATISTICAL = "expect_empirical_eq_kernel"
+EXTRAPOLATED = "richardson_empirical_eq_kernel"
+SECONDS = (STATISTICAL, EXTRAPOLATED)
+"""Laws of which a case takes seconds."""
 
 
 @pytest.fixture(autouse=True)
@@ -66,8 +72,12 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # ------------------------------------------------------------------------------------ saboteurs
 
 
-def _planted() -> list[tuple[str, int]]:
-    return [(law.name, i) for law in laws.LAWS for i in range(len(law.saboteurs))]
+def _planted() -> list[object]:
+    return [
+        pytest.param(law.name, i, marks=pytest.mark.slow if law.name == EXTRAPOLATED else ())
+        for law in laws.LAWS
+        for i in range(len(law.saboteurs))
+    ]
 
 
 @pytest.mark.parametrize(("name", "saboteur"), _planted())
@@ -79,7 +89,7 @@ def test_every_saboteur_is_caught_at_the_stated_size(name: str, saboteur: int) -
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n == STATISTICAL else n for n in NAMES]
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SECONDS else n for n in NAMES]
 )
 def test_the_stated_size_is_measured_not_boasted(name: str) -> None:
     """Honest doors pass in the same dozen of cases, and a fault a thousand times smaller does."""
@@ -173,8 +183,36 @@ class Doubled:
         q22 = q11 if pair.equal_norms else four * pair.q22
         return Pair(q11, q22, q11 if pair.same_input else four * pair.q12, factor * pair.ntk, gap)
 
-    def sample(self, draw: object, fan_in: int) -> NoReturn:
-        raise NotImplementedError("no law here draws it")
+    def sample(self, draw: object, fan_in: int) -> tuple[Unit, int]:
+        raise NotImplementedError("some users have no finite networks in mind")
+
+
+@dataclasses.dataclass(frozen=True)
+class FiniteDoubled:
+    parameters: ClassVar[tuple[np.ndarray, ...]] = ()
+
+    def with_parameters(self, fresh: object) -> FiniteDoubled:
+        return self
+
+    def forward(self, features: np.ndarray) -> tuple[np.ndarray, None]:
+        return 2 * features, None
+
+    def backward(self, tape: None, rows: np.ndarray, visit: object) -> np.ndarray:
+        return 2 * rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn(Doubled):
+    """With the finite layer that belongs to it."""
+
+    def sample(self, draw: object, fan_in: int) -> tuple[Unit, int]:
+        return FiniteDoubled(), fan_in
+
+
+@dataclasses.dataclass(frozen=True)
+class Undrawable(Doubled):
+    def sample(self, draw: object, fan_in: int) -> tuple[Unit, int]:
+        raise ZeroDivisionError("a bug in it")
 
 
 class Unhashable(Doubled):
@@ -206,6 +244,38 @@ def test_a_right_layer_of_a_users_own_passes(layer: Doubled) -> None:
     assert type(layer).__name__ in reasons["kernel_succ_eq_push_kernel"]
 
 
+def test_a_layer_is_held_against_the_finite_one_it_draws() -> None:
+    """A factor 12 for the tangent kernel where 4 is right: no law of kernels alone can tell."""
+
+    def found(layer: Doubled) -> laws.LawResult:
+        return run.run_law(laws.find(EXTRAPOLATED), Subject.of(layer), ONE, 0, shrink=False)
+
+    right, wrong, bug = found(Drawn(4)), found(Drawn(12)), found(Undrawable())
+    assert right.verdict is laws.Verdict.HOLDS and right.nontrivial
+    assert wrong.verdict is laws.Verdict.FAILS and wrong.worst_margin > 3
+    assert bug.verdict is laws.Verdict.FAILS and "ZeroDivisionError" in bug.reason
+    others = [name for name in NAMES if name not in SECONDS]
+    assert laws.check(Drawn(12), laws.Profile("quickest", 1, 0.01), laws=others).passed
+
+
+def test_laws_of_finite_networks_say_where_they_do_not_apply() -> None:
+    for subject, words in (
+        (Activation.parse("x^4"), "tails too heavy"),
+        (Activation.parse("exp(x^2/5)"), "one hidden layer only"),
+        (Network(Dense(1, 0), Nonlinearity(activations.relu), Dense(1, 0)), "expect_empirical_eq_kernel"),
+        (Doubled(), "draws no finite one"),
+        (LINEAR, "expect_empirical_eq_kernel"),
+    ):
+        (result,) = laws.check(subject, ONE, laws=[EXTRAPOLATED]).results
+        assert result.verdict is laws.Verdict.SKIPPED and words in result.reason
+
+
+@pytest.mark.parametrize("text", ["sign(x)", "Heaviside(x)*(x + 1)", "sign(x) + x"])
+def test_both_kernels_have_one_null_space_with_jumps_too(text: str) -> None:
+    (result,) = laws.check(Activation.parse(text), DOZEN, laws=["ker_ntk_eq_ker_nngp"]).results
+    assert result.verdict is laws.Verdict.HOLDS and result.nontrivial
+
+
 def test_wrong_layers_fail() -> None:
     failed = {r.law for r in laws.check(Lopsided(), FEW).failures}
     assert {"kernel_symm", "gram_posSemidef"} <= failed
@@ -232,6 +302,29 @@ def test_a_wrong_network_is_shrunk_to_a_line_of_python(
     printed: list[object] = []
     exec(result.example, {"print": printed.append})
     assert printed == [honest]
+
+
+class Steeper(Activation):
+    """relu with the derivative of 2 relu."""
+
+    @property
+    def derivative(self) -> Pieces:  # type: ignore[override]
+        return Activation.parse("2*Max(x, 0)").derivative
+
+
+def test_a_wrong_activation_of_a_users_own_is_shown_as_it_is(tmp_path: Path) -> None:
+    """The line of Python makes one of the user's class, not the package's, so that it fails again."""
+    wrong = Steeper(activations.relu.expression)
+    summary = laws.check(
+        wrong, FEW, laws=["deriv_dual_eq_derivative_dual", "gram_eq_certified"], folder=tmp_path
+    )
+    assert [r.verdict for r in summary.results] == [laws.Verdict.FAILS] * 2
+    for result in summary.results:
+        printed: list[laws.Outcome] = []
+        exec(result.example, {"print": printed.append, "Steeper": Steeper})
+        assert not printed[0].holds
+        with pytest.raises(DomainError, match="Steeper"):  # the file cannot hold it
+            laws.replay(result.saved)
 
 
 def test_a_failure_of_a_statistical_law_replays(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -146,7 +149,8 @@ def draw_blocks(
                 raise UndecidedError(
                     f"{len(left)} blocks of draws: workers were killed {restart + 1} times",
                     "workers that stay alive",
-                    "fewer workers or a smaller width; in a script, a call under if __name__ == '__main__'",
+                    "fewer workers or a smaller width, a checkpoint to keep what is finished; in a script, "
+                    "a call under if __name__ == '__main__'",
                 ) from None
 
 
@@ -154,7 +158,7 @@ def _in_processes(
     question: Question, wanted: Sequence[int], workers: int, kept: Checkpoint | None
 ) -> Iterator[tuple[int, Moments]]:
     """A few blocks at a time for each worker, so that a stop throws little away."""
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_serve)
     coming = iter(list(wanted))  # the caller strikes off what it gets
     waiting: dict[Future[Moments], int] = {}
     try:
@@ -164,14 +168,26 @@ def _in_processes(
             if not waiting:
                 return
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
+            for future in sorted(done, key=_failed):  # a pool that breaks takes no finished block along
                 yield waiting.pop(future), future.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked is told, and stops the workers
+def _failed(future: Future[Moments]) -> bool:
+    return future.exception() is not None
+
+
+def _serve() -> None:
+    """What a worker begins with: it leaves Ctrl-C to the process that asked, and ends when that one does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
+
+
+def _end_with(parent: BaseProcess | None) -> None:
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # nobody is left to tell: a worker that waits for its next block would wait for ever
 
 
 Progress = Callable[[int, int, str], None]

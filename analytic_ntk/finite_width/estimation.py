@@ -114,16 +114,17 @@ def monte_carlo(
     One output of a network is looked at. The failure probability is shared by all entries of both matrices
     (union bound). ``kurtosis`` is an assumption about a single draw (a Gaussian has 3); how the intervals
     follow from it: :mod:`analytic_ntk.finite_width.intervals`. With ``target`` the run stops as soon as
-    every radius is at most ``target sqrt(K(x,x) K(y,y))``; the interval is looked at after 1/4, 1/2 and all
-    of the draws, and look ``k = 0, 1, ...`` may spend ``1/((k+1)(k+2))`` of the failure probability, so
-    that stopping early costs nothing of it.
+    every radius is at most ``target sqrt(K(x,x) K(y,y))``; the interval is looked at after 128, 256, ...
+    blocks of draws (there are about 512) and at the end, and look ``k = 0, 1, ...`` may spend
+    ``1/((k+1)(k+2))`` of the failure probability, so that stopping early costs nothing of it.
 
     The numbers depend on ``rng`` (a seed >= 0, or a generator that gives one), not on ``workers``. With
-    ``checkpoint``, a folder, finished blocks of draws survive a kill, and the same question asked again goes
-    on from there. Several workers are fresh processes: a script calls this under
-    ``if __name__ == "__main__":``. Raises :class:`DomainError` for ``draws < 2``, more workers than draws,
-    inputs that are not finite, a checkpoint of another question or a damaged one, :class:`UndecidedError`
-    where workers are killed again and again.
+    ``checkpoint``, a folder, finished blocks of draws survive Ctrl-C, a kill of a worker or of all, and the
+    same question asked again goes on from there; without, they are lost with the call that is stopped.
+    Several workers are fresh processes: a script calls this under ``if __name__ == "__main__":``.
+    Raises :class:`DomainError` for ``draws < 2``, more workers than draws, inputs that are not finite, a
+    checkpoint of another question or a damaged one, :class:`UndecidedError` where workers are killed again
+    and again.
 
     >>> import numpy as np
     >>> from analytic_ntk import Network, activations, finite_width

@@ -10,6 +10,7 @@ from analytic_ntk.activation import Activation
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber, exact_number
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
+from analytic_ntk.layers.protocol import activations_of
 from analytic_ntk.network import Network
 
 Target: TypeAlias = Activation | Network
@@ -67,6 +68,9 @@ def _rational(value: ExactNumber, name: str) -> Fraction:
 
 # ------------------------------------------------------------------------------------ as Python
 
+_OURS = (Activation, Network, Dense, LayerNorm, Nonlinearity, Residual)
+"""Exactly these are made anew from a file; what is derived from them may do as it likes."""
+
 IMPORTS = "from analytic_ntk import Activation, Dense, LayerNorm, Network, Nonlinearity, Residual, laws"
 _CONSTANT = "from analytic_ntk.activation import constant"
 
@@ -84,9 +88,11 @@ def python(law: str, case: Case) -> str:
 
 def code(target: Target | Layer) -> str:
     """An expression that makes the activation, layer or network anew (a user's own layer by its ``repr``)."""
+    if isinstance(target, Activation):  # perhaps of a class of the user's own
+        return f"{type(target).__name__}.parse({str(target.expression)!r})"
+    if type(target) not in _OURS:
+        return repr(target)
     match target:
-        case Activation():
-            return f"Activation.parse({str(target.expression)!r})"
         case Network():
             return f"Network({', '.join(code(layer) for layer in target.layers)})"
         case Dense():
@@ -97,7 +103,7 @@ def code(target: Target | Layer) -> str:
             return f"Residual({', '.join(code(layer) for layer in target.branch)})"
         case LayerNorm():
             return "LayerNorm()"
-    return repr(target)
+    raise AssertionError(target)
 
 
 def _number(value: ExactNumber) -> str:
@@ -131,12 +137,16 @@ def from_json(data: Any) -> Case:
 
 
 def _target_json(target: Target) -> dict[str, Any]:
+    if type(target) not in _OURS:
+        return {"own": code(target)}
     if isinstance(target, Activation):
         return {"activation": str(target.expression)}
     return {"layers": [_layer_json(layer) for layer in target.layers]}
 
 
 def _layer_json(layer: Layer) -> dict[str, Any]:
+    if type(layer) not in _OURS or any(type(phi) is not Activation for phi in activations_of((layer,))):
+        return {"own": code(layer)}
     match layer:
         case Dense():
             return {"dense": [str(layer.weight_variance), str(layer.bias_variance)]}
@@ -146,10 +156,12 @@ def _layer_json(layer: Layer) -> dict[str, Any]:
             return {"residual": [_layer_json(inner) for inner in layer.branch]}
         case LayerNorm():
             return {"layer_norm": True}
-    return {"own": repr(layer)}
+    raise AssertionError(layer)
 
 
 def _target(data: Any) -> Target:
+    if "own" in data:
+        raise _own(data["own"])
     if "activation" in data:
         return Activation.parse(data["activation"])
     return Network(*(_layer(layer) for layer in data["layers"]))
@@ -166,8 +178,14 @@ def _layer(data: Any) -> Layer:
         return Residual(*(_layer(inner) for inner in value))
     if kind == "layer_norm":
         return LayerNorm()
-    raise DomainError(
-        f"the layer {value}"[:120], "layers of the package", "run the line of Python of the report instead"
+    raise _own(value)
+
+
+def _own(value: Any) -> DomainError:
+    return DomainError(
+        f"{value}"[:120],
+        "activations and layers of the package",
+        "run the line of Python of the report, where your own classes are",
     )
 
 

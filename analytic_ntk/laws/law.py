@@ -79,7 +79,7 @@ class Law:
 
     @property
     def failure_probability(self) -> float:
-        """Of one case, for a right implementation."""
+        """Of one case, for a right implementation, under what the law assumes of finite networks."""
         return CASE_FAILURE if self.kind is Kind.STATISTICAL else 0.0
 
     def _repr_latex_(self) -> str:

@@ -264,8 +264,6 @@ def _dependent_data(subject: Subject) -> tuple[SearchStrategy[Case], ...]:
 
 
 def _skip_null_space(subject: Subject) -> str:
-    if any(phi.jumps for phi in subject.activations):
-        return "the activation jumps: the law is about continuous ones"
     try:
         if _dependent(subject):
             return ""

@@ -120,6 +120,11 @@ class Subject:
         )
 
     @property
+    def max_depth(self) -> int:
+        """Networks drawn around an activation have at most so many hidden layers."""
+        return self._reach[0]
+
+    @property
     def max_input_variance(self) -> Fraction:
         """Inputs are drawn with ``<x,x>/d`` below this."""
         return self._reach[1]

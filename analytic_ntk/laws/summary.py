@@ -142,6 +142,7 @@ class Summary:
         if self.failure_probability:
             yield Text(
                 f"a right implementation fails with probability at most {self.failure_probability:.0e}"
+                ", under what the statistical laws assume"
             )
 
     def __str__(self) -> str:

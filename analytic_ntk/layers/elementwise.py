@@ -9,7 +9,7 @@ from typing import Any
 import sympy as sp
 
 from analytic_ntk.arithmetic import functions as fn
-from analytic_ntk.errors import DomainError
+from analytic_ntk.arithmetic.programme import Programme
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.layers.arrays import Array, namespace, special
 from analytic_ntk.notation import x
@@ -56,7 +56,7 @@ def on_arrays(pieces: Pieces) -> Callable[[Array], Array]:
     >>> on_arrays(activations.relu.derivative)(np.array([-1.0, 0.0, 2.0]))
     array([0. , 0.5, 1. ])
     """
-    parts = [_Line(part).run for part in pieces.parts]
+    parts = [_compiled(part) for part in pieces.parts]
     breaks = [float(point) for point in pieces.float_breakpoints]
 
     def run(z: Array) -> Array:
@@ -73,59 +73,41 @@ def on_arrays(pieces: Pieces) -> Callable[[Array], Array]:
     return run
 
 
-class _Line:
-    """A smooth expression flattened: ``steps[i] = (kind, payload, argument slots)``; slot 0 is ``x``.
+def _compiled(expr: sp.Expr) -> Callable[[Any, Array], Array]:
+    """A smooth expression, run step by step.
 
     Subexpressions without ``x`` are numbers, worked out once: array libraries take Python floats in sums,
     products and powers, but not in their functions.
     """
+    programme = Programme(expr, (x,), _CALLS)
+    numbers = {slot: float(sp.N(e, 25)) for e, slot in programme.slots.items() if not e.free_symbols}
 
-    def __init__(self, expr: sp.Expr) -> None:
-        self.slots: dict[sp.Basic, int] = {x: 0}
-        self.steps: list[tuple[str, Any, tuple[int, ...]]] = []
-        self.result = self._add(expr)
-
-    def _add(self, expr: sp.Basic) -> int:
-        if expr in self.slots:
-            return self.slots[expr]
-        if not expr.free_symbols:
-            step: tuple[str, Any, tuple[int, ...]] = ("number", float(sp.N(expr, 25)), ())
-        elif isinstance(expr, sp.Pow) and expr.exp.is_Integer:
-            step = ("integer power", int(expr.exp), (self._add(expr.base),))
-        elif isinstance(expr, sp.Pow):
-            step = ("power", None, (self._add(expr.base), self._add(expr.exp)))
-        elif isinstance(expr, (sp.Add, sp.Mul)):
-            kind = "sum" if isinstance(expr, sp.Add) else "product"
-            step = (kind, None, tuple(self._add(arg) for arg in expr.args))
-        elif type(expr) in _CALLS:
-            step = ("call", type(expr), tuple(self._add(arg) for arg in expr.args))
-        else:
-            raise DomainError(f"{expr}", "an expression in x made of the functions an activation may have")
-        self.steps.append(step)
-        self.slots[expr] = len(self.steps)
-        return self.slots[expr]
-
-    def run(self, xp: Any, z: Array) -> Array:
+    def run(xp: Any, z: Array) -> Array:
         stack: list[Any] = [z]
-        for kind, payload, where in self.steps:
-            value = payload
-            if kind == "sum":
+        for slot, (kind, payload, where) in enumerate(programme.steps, 1):
+            if slot in numbers:
+                value = numbers[slot]
+            elif kind == "sum":
                 value = stack[where[0]]
-                for slot in where[1:]:
-                    value = value + stack[slot]
+                for other in where[1:]:
+                    value = value + stack[other]
             elif kind == "product":
                 value = stack[where[0]]
-                for slot in where[1:]:
-                    value = value * stack[slot]
-            elif kind == "integer power":
-                value = _power(stack[where[0]], payload)
+                for other in where[1:]:
+                    value = value * stack[other]
+            elif kind == "power" and payload.is_Integer:
+                value = _power(stack[where[0]], int(payload))
             elif kind == "power":
+                value = stack[where[0]] ** float(payload)
+            elif kind == "general_power":
                 value = stack[where[0]] ** stack[where[1]]
-            elif kind == "call":
+            else:  # a call: the pieces are smooth
                 value = _CALLS[payload](xp, stack[where[0]])
             stack.append(value)
-        found = stack[self.result]
+        found = stack[programme.result]
         return xp.full_like(z, found) if isinstance(found, float) else found
+
+    return run
 
 
 def _power(base: Array, exponent: int) -> Array:

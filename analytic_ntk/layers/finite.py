@@ -182,9 +182,10 @@ class FiniteNetwork:
     def with_arrays(self, convert: Callable[[Array], Array]) -> FiniteNetwork:
         """The same network with each parameter array converted: to another library, device or dtype.
 
-        ``finite.with_arrays(torch.as_tensor)``, or ``lambda p: torch.as_tensor(p, device="cuda")``.
+        ``finite.with_arrays(torch.as_tensor)``, or ``lambda p: torch.as_tensor(p, device="cuda")``. Raises
+        :class:`DomainError` where the shape changes or the numbers are no longer real floating point.
         """
-        return self._refilled(convert(p) for p in self._arrays)
+        return self._refilled(_converted(p, convert(p)) for p in self._arrays)
 
     def with_all(self, arrays: Sequence[Array]) -> FiniteNetwork:
         """The same network with other parameter arrays, one for each weight and bias, first layer first."""
@@ -209,7 +210,10 @@ class FiniteNetwork:
         if readout is None:
             chosen = np.eye(self.outputs)
         else:
-            chosen = np.asarray(readout, dtype=np.float64)[None]
+            given = np.asarray(readout)
+            if given.dtype.kind not in "iuf":
+                raise DomainError(f"readout = {readout!r}"[:100], f"{self.outputs} finite numbers")
+            chosen = given.astype(np.float64)[None]
             if chosen.shape != (1, self.outputs) or not np.isfinite(chosen).all():
                 raise DomainError(f"readout = {readout!r}"[:100], f"{self.outputs} finite numbers")
         if xp is np:
@@ -225,6 +229,16 @@ class FiniteNetwork:
             if isinstance(last, FiniteDense):
                 return last.covariance(tapes[-1])
             return output @ output.mT / output.shape[-1]
+
+
+def _converted(before: Array, after: Array) -> Array:
+    """``after`` itself. The dtype is told by its name: ``isdtype`` of the standard is not in torch."""
+    namespace(after)
+    if tuple(after.shape) != tuple(before.shape):
+        raise DomainError(f"parameters of shape {tuple(after.shape)}", f"shape {tuple(before.shape)}")
+    if "float" not in str(after.dtype):
+        raise DomainError(f"parameters of dtype {after.dtype}", "real floating point numbers")
+    return after
 
 
 def _mean_product(rows: Array) -> Array:

@@ -4,16 +4,19 @@
 all cases at failure probability 1e-9 together. ``law``: the bias of the NTK against the width. ``faults``:
 draws until a planted fault is found. ``ntk``: memory and time of the empirical NTK against the Jacobian way.
 ``size``: 10^7 parameters and 1000 inputs. ``training``: distance from the limit's path against the width.
-Options: ``--workers N``; for ``agreement`` also ``--draws N``, ``--width N``, ``--part K --parts N``.
+Options: ``--workers N``; for ``agreement`` also ``--part K --parts N`` and ``--save``, which writes what was
+found into ``finite_width_agreement.json``, where the slow tests look it up.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -23,7 +26,9 @@ from analytic_ntk import Activation, Dense, Network, Nonlinearity, Residual, act
 POINTS = np.array([[0.6, -0.3, 1.1], [0.2, 0.9, -0.4], [1.2, 0.1, 0.5]])
 FAILURE = 1e-9
 KURTOSIS = 60.0
-"""Assumed of one draw; ReLU at depth 4 and width 32 without bias needs it."""
+"""Assumed of one draw."""
+WIDTH, DRAWS, PILOT = 32, 12_000, 2000
+FOUND = Path(__file__).with_name("finite_width_agreement.json")
 NAMES = (
     "relu", "gelu", "silu", "elu", "selu", "tanh", "erf", "sigmoid", "probit", "sin", "cos", "gaussian",
     "abs", "hardtanh", "relu6", "softsign", "arctan", "mish", "hardswish", "softplus",
@@ -56,31 +61,60 @@ def cases() -> Iterator[tuple[str, Network]]:
         yield f"{name} depth {depth} bias {bias}{' skips' if skips else ''}", network
 
 
-def agreement(workers: int, draws: int, width: int, part: int, parts: int) -> None:
-    chosen = list(cases())
-    worst: dict[int, list[float]] = {}
-    failed, suspect, start = [], [], time.perf_counter()
-    for seed, (name, network) in list(enumerate(chosen))[part::parts]:
-        seconds, found = timed(
-            lambda network=network, seed=seed: finite_width.agreement(  # type: ignore[misc]
-                network, POINTS, width, draws, seed, FAILURE / len(chosen), KURTOSIS, None, workers
-            )
+def width_for(seed: int, network: Network) -> int:
+    """:data:`WIDTH`, doubled until a pilot sample has half the kurtosis assumed: few units have heavy tails.
+
+    The pilot is of other draws than the intervals, which hold whatever it says.
+    """
+    width = WIDTH
+    while True:
+        pilot = finite_width.monte_carlo(network, POINTS, width, PILOT, 10_000 + seed)
+        if max(pilot.nngp.kurtosis.max(), pilot.ntk.kurtosis.max()) < KURTOSIS / 2 or width >= 8 * WIDTH:
+            return width
+        width *= 2
+
+
+def agrees(seed: int, network: Network, workers: int = 1) -> tuple[int, finite_width.Agreement]:
+    """The width, and what was found at it and at twice it: one case of all, which share :data:`FAILURE`."""
+    width, share = width_for(seed, network), FAILURE / 320
+    return width, finite_width.agreement(network, POINTS, width, DRAWS, seed, share, KURTOSIS, None, workers)
+
+
+def agreement(workers: int, part: int, parts: int, save: bool) -> None:
+    worst: dict[int, list[tuple[float, float]]] = {}
+    failed, start = [], time.perf_counter()
+    kept: dict[str, dict[str, float]] = json.loads(FOUND.read_text()) if FOUND.exists() else {}
+    chosen = list(enumerate(cases()))[part::parts]
+    for seed, (name, network) in chosen:
+        seconds, (width, found) = timed(
+            lambda network=network, seed=seed: agrees(seed, network, workers)  # type: ignore[misc]
         )
         depth = int(name.split(" depth ")[1][0])
-        worst.setdefault(depth, []).append(found.stated_error)
-        failed += [] if found.agrees else [name]
-        suspect += [name] if found.suspect else []
-        word = "agrees" if found.agrees else "DISAGREES"
+        worst.setdefault(depth, []).append((found.stated_error, found.distance))
+        failed += [] if found.agrees and not found.suspect else [name]
         print(
-            f"{name:36} {word:9} distance {found.distance:.4f} stated error {found.stated_error:.4f} "
+            f"{name:36} {'agrees' if found.agrees else 'DISAGREES'} width {width:3} "
+            f"distance {found.distance:.4f} stated error {found.stated_error:.4f} "
             f"draws {found.draws:7d} {seconds:5.1f} s{'  suspect' if found.suspect else ''}",
             flush=True,
         )
+        kept[name] = {
+            "width": width,
+            "distance": round(found.distance, 4),
+            "stated_error": round(found.stated_error, 4),
+        }
+        if save:
+            ordered = {name: kept[name] for name, _ in cases() if name in kept}
+            FOUND.write_text(json.dumps(ordered, indent=1) + "\n")
     seconds = time.perf_counter() - start
-    print(f"\n{len(chosen[part::parts])} cases in {seconds:.0f} s, failure probability {FAILURE:g}")
-    for depth, errors in worst.items():
-        print(f"depth {depth}: stated error median {np.median(errors):.4f}, largest {max(errors):.4f}")
-    print("disagree:", failed or "none", "\nsuspect:", suspect or "none")
+    print(f"\n{len(chosen)} cases in {seconds:.0f} s, failure probability {FAILURE:g}")
+    for depth, pairs in worst.items():
+        errors, distances = np.array(pairs).T
+        print(
+            f"depth {depth}: stated error median {np.median(errors):.4f}, largest {errors.max():.4f}; "
+            f"distance median {np.median(distances):.4f}, largest {distances.max():.4f}"
+        )
+    print("disagree or suspect:", failed or "none")
 
 
 def law(workers: int) -> None:
@@ -129,7 +163,7 @@ def branch_once(phi: Activation) -> np.ndarray:
 
 
 def faults(workers: int) -> None:
-    """Draws of width 16, doubled from 1024, after which an interval excludes what is wrong."""
+    """Draws of width 16, doubled from 256, after which an interval excludes what is wrong."""
     tanh = Network.mlp(activations.tanh, 1, "3/2", "1/10")
     skip = Network(Dense(1, "1/10"), Residual(Nonlinearity(activations.relu), Dense(1, 0)))
     right = tanh.gram(POINTS)
@@ -142,7 +176,7 @@ def faults(workers: int) -> None:
         ("0.1 % in the NTK", tanh, 1.001 * right, "ntk"),
     )
     for name, network, wrong, parametrisation in planted:
-        draws, start = 1024, time.perf_counter()
+        draws, start = 256, time.perf_counter()
         while draws <= 1 << 24:
             found = finite_width.monte_carlo(
                 network, POINTS, 16, draws, 0, workers=workers, parametrisation=parametrisation
@@ -204,13 +238,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=("agreement", "law", "faults", "ntk", "size", "training"))
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--draws", type=int, default=12_000)
-    parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--part", type=int, default=0, help="of --parts: every so many cases")
     parser.add_argument("--parts", type=int, default=1)
+    parser.add_argument("--save", action="store_true", help="write what agreement found")
     asked = parser.parse_args()
     if asked.what == "agreement":
-        agreement(asked.workers, asked.draws, asked.width, asked.part, asked.parts)
+        agreement(asked.workers, asked.part, asked.parts, asked.save)
     elif asked.what == "law":
         law(asked.workers)
     elif asked.what == "faults":
