@@ -91,7 +91,7 @@ def test_tiles_meet_pairs(text: str, compiled: bool, monkeypatch: pytest.MonkeyP
 def test_threads_and_neighbours_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     net, X = network("gelu", 2), sphere(300, 7)
     many = net.gram(X)
-    monkeypatch.setattr(tiles, "_on_threads", lambda work, starts: map(work, starts))
+    monkeypatch.setattr(tiles, "on_threads", lambda work, starts: map(work, starts))
     assert np.array_equal(net.gram(X), many)
 
 

@@ -1,20 +1,22 @@
 """Float64 and float32 kernel matrices of real data.
 
 Where all inputs have one norm (or the kernel is homogeneous in the norms) the kernel is a function of the
-correlation alone: a polynomial, evaluated on tiles of the product (:mod:`.curve`, :mod:`.tiles`). Else the
-recursion runs on the pairs themselves (:mod:`.pairs`).
+correlation alone: a polynomial, evaluated on tiles of the product (:mod:`.curve`, :mod:`.tiles`). Else it is
+one of two norms and the correlation: polynomials on cells of norms (:mod:`.surface`, :mod:`.general`). Few
+pairs, near ones, and kernels that no polynomial follows are left to the recursion (:mod:`.pairs`).
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytic_ntk.errors import DomainError
-from analytic_ntk.gram.curve import Curve, curves
+from analytic_ntk.gram.curve import curves
+from analytic_ntk.gram.general import by_surfaces
 from analytic_ntk.gram.inputs import SPREAD, Inputs, data
 from analytic_ntk.gram.pairs import fill_by_pairs, require_finite
 from analytic_ntk.gram.progress import counting
@@ -58,43 +60,66 @@ def gram(
     one = Inputs(first)
     two = one if Y is None else Inputs(second)
     chosen = {"nngp": (0,), "ntk": (1,), "both": (0, 1)}[kernel]
-    found = _of_the_correlation(layers, one, two)
+    if not COMPILED and len(first) * len(second) >= MANY:
+        warnings.warn(SLOW, stacklevel=3)
     with counting(len(first), progress) as step:
-        if found is None:
-            both = fill_by_pairs(layers, one, two, step)
-            matrices = [both[k].astype(dtype, copy=False) for k in chosen]
-            for matrix in matrices if single else ():
-                require_finite(matrix)
-        else:
-            if not COMPILED and len(first) * len(second) >= MANY:
-                warnings.warn(SLOW, stacklevel=3)
-            matrices = [np.empty((len(first), len(second)), dtype) for _ in chosen]
-            known, scaled = found
-            fill([known[k] for k in chosen], matrices, one, two, scaled, step)
-            largest = max(known[k].bound for k in chosen)
-            if (
-                largest * (one.q.max() * two.q.max()) ** (0.5 * scaled)
-                > np.finfo(np.float32 if single else np.float64).max
-            ):
-                for matrix in matrices:
-                    require_finite(matrix)
+        for way in (_by_curves, by_surfaces, _by_pairs):
+            matrices = way(layers, one, two, chosen, dtype, step)
+            if matrices is not None:
+                break
+    assert matrices is not None, "pairs serve everything"
     return (matrices[0], matrices[1]) if kernel == "both" else matrices[0]
 
 
-def _of_the_correlation(
-    layers: Sequence[Layer], one: Inputs, two: Inputs
-) -> tuple[tuple[Curve, Curve], bool] | None:
-    """The kernels as functions of the correlation, and whether to multiply them by the norms."""
+def _by_curves(
+    layers: Sequence[Layer],
+    one: Inputs,
+    two: Inputs,
+    kernels: Sequence[int],
+    dtype: np.dtype,
+    step: Callable[[int], None],
+) -> list[Matrix] | None:
+    """By functions of the correlation alone, where there are such."""
+    norms = one_norm(layers, one, two)
+    known = None if norms is None else curves(layers, norms[0], norms[1])
+    if norms is None or known is None:
+        return None
+    scaled = norms[2]
+    matrices = [np.empty((len(one.q), len(two.q)), dtype) for _ in kernels]
+    fill([known[k] for k in kernels], matrices, one, two, scaled, step)
+    largest = max(known[k].bound for k in kernels)
+    if largest * (one.q.max() * two.q.max()) ** (0.5 * scaled) > np.finfo(dtype).max:
+        for matrix in matrices:
+            require_finite(matrix)
+    return matrices
+
+
+def _by_pairs(
+    layers: Sequence[Layer],
+    one: Inputs,
+    two: Inputs,
+    kernels: Sequence[int],
+    dtype: np.dtype,
+    step: Callable[[int], None],
+) -> list[Matrix]:
+    both = fill_by_pairs(layers, one, two, step)
+    with np.errstate(over="ignore"):
+        matrices: list[Matrix] = [both[k].astype(dtype, copy=False) for k in kernels]
+    for matrix in matrices:
+        require_finite(matrix)
+    return matrices
+
+
+def one_norm(layers: Sequence[Layer], one: Inputs, two: Inputs) -> tuple[float, float, bool] | None:
+    """The norms that stand for all, where the kernel is worth a polynomial of the correlation; and whether
+    it is to be multiplied by the norms themselves."""
     if len(one.q) * len(two.q) < FEW or min(one.q.min(), two.q.min()) == 0:
         return None
     if _is_homogeneous(layers):
-        found = curves(layers, 1.0, 1.0)
-        return None if found is None else (found, True)
+        return 1.0, 1.0, True
     if one.level is None or two.level is None:
         return None
-    level = one.level if abs(one.level - two.level) <= SPREAD * one.level else two.level
-    found = curves(layers, one.level, level)
-    return None if found is None else (found, False)
+    return one.level, one.level if abs(one.level - two.level) <= SPREAD * one.level else two.level, False
 
 
 def _is_homogeneous(layers: Sequence[Layer]) -> bool:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
 Index = NDArray[np.intp]
-Numbers = tuple[Any, Any, Any]
-"""0, 1 and 2 in the type of the arrays: Python's would widen float32."""
+Numbers = tuple[Any, ...]
+"""Constants, 0 and 1 first, in the type of the arrays: Python's would widen float32."""
 FAST = {"contract", "nsz", "arcp"}
 CHUNK = 512
 
@@ -140,3 +140,56 @@ def separations(
             total += difference * difference
         found[place] = math.sqrt(0.5 * total)
     return found
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def surface(
+    tile: Array,
+    matrix: Array,
+    rows: Index,
+    columns: Index,
+    c: Array,
+    sizes: Index,
+    basis: Array,
+    right: Array,
+    numbers: Numbers,
+) -> None:
+    """``matrix[rows, columns] = right sum_b basis_b sum_k c[b, s, k] t^k``, four coefficients at a time.
+
+    ``t = stretch w + shift`` with ``numbers = (0, 1, stretch, shift)``.
+    """
+    zero, one, stretch, shift = numbers
+    width = tile.shape[1]
+    t, p, total = np.empty(CHUNK, tile.dtype), np.empty(CHUNK, tile.dtype), np.empty(CHUNK, tile.dtype)
+    for i in range(tile.shape[0]):
+        for start in range(0, width, CHUNK):
+            rho = tile[i, start : min(start + CHUNK, width)]
+            size = rho.shape[0]
+            where = columns[start : start + size]
+            for j in range(size):
+                t[j] = stretch * math.sqrt(max(zero, one - abs(rho[j]))) + shift
+                total[j] = zero
+            begin = 0
+            for b in range(sizes.shape[0]):
+                length = sizes[b]
+                for j in range(size):
+                    p[j] = zero
+                for k in range(begin + length - 4, begin - 1, -4):
+                    a0, a1, a2, a3 = c[i, k], c[i, k + 1], c[i, k + 2], c[i, k + 3]
+                    other = k + length
+                    b0, b1, b2, b3 = c[i, other], c[i, other + 1], c[i, other + 2], c[i, other + 3]
+                    for j in range(size):
+                        y, q, positive = t[j], p[j], rho[j] >= zero
+                        q = q * y + (a3 if positive else b3)
+                        q = q * y + (a2 if positive else b2)
+                        q = q * y + (a1 if positive else b1)
+                        p[j] = q * y + (a0 if positive else b0)
+                begin += 2 * length
+                weights = basis[b, start : start + size]
+                for j in range(size):
+                    total[j] += p[j] * weights[j]
+            for j in range(size):
+                total[j] *= right[start + j]
+            out = matrix[rows[i]]
+            for j in range(size):
+                out[where[j]] = total[j]

@@ -27,9 +27,9 @@ def fill_by_pairs(
     """NNGP and NTK matrices; symmetric if the inputs are the same object."""
     n, m, same = len(one.q), len(two.q), two is one
     nngp, ntk = np.empty((n, m)), np.empty((n, m))
-    for rows, columns in _pairs(n, m, same):
+    for rows, columns in index_pairs(n, m, same):
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
-            result = _input_pair(one, two, rows, columns)
+            result = input_pair(one, two, rows, columns)
             for layer in layers:
                 result = layer.push(result, Float64())
         for matrix, values in ((nngp, result.q12), (ntk, result.ntk)):
@@ -51,7 +51,7 @@ def require_finite(values: NDArray[np.floating]) -> None:
         )
 
 
-def _pairs(n: int, m: int, same: bool) -> Iterator[tuple[Index, Index]]:
+def index_pairs(n: int, m: int, same: bool) -> Iterator[tuple[Index, Index]]:
     """Index pairs in blocks of whole rows (from the diagonal on, for a symmetric matrix)."""
     start = 0
     while start < n:
@@ -69,11 +69,30 @@ def _pairs(n: int, m: int, same: bool) -> Iterator[tuple[Index, Index]]:
         start = stop
 
 
-def _input_pair(one: Inputs, two: Inputs, rows: Index, columns: Index) -> Pair:
+def of_pairs(layers: Sequence[Layer], one: Inputs, two: Inputs, rows: Index, columns: Index) -> Array:
+    """NNGP and NTK of single pairs ``(2, pairs)``; infinite or nan where they leave the floats."""
+    step = max(1, (1 << 22) // one.direction.shape[1])
+    found = np.empty((2, len(rows)))
+    for begin in range(0, len(rows), step):
+        i, j = rows[begin : begin + step], columns[begin : begin + step]
+        cosines = np.einsum("ij,ij->i", one.direction[i], two.direction[j])
+        with np.errstate(over="ignore", invalid="ignore"):
+            result = _covariances(one, two, i, j, cosines)
+            for layer in layers:
+                result = layer.push(result, Float64())
+        found[:, begin : begin + step] = result.q12, result.ntk
+    return found
+
+
+def input_pair(one: Inputs, two: Inputs, rows: Index, columns: Index) -> Pair:
     """The input covariances of a block of pairs, near-parallel ones from differences of directions."""
-    q11, q22 = one.q[rows], two.q[columns]
     first, last = int(rows.min()), int(rows.max())
     cosines = (one.direction[first : last + 1] @ two.direction.T)[rows - first, columns]
+    return _covariances(one, two, rows, columns, cosines)
+
+
+def _covariances(one: Inputs, two: Inputs, rows: Index, columns: Index, cosines: Array) -> Pair:
+    q11, q22 = one.q[rows], two.q[columns]
     root = np.sqrt(q11) * np.sqrt(q22)
     apart = 1.0 - np.abs(cosines)
     near = np.flatnonzero(np.abs(cosines) > NEAR)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from analytic_ntk.gram.inputs import Inputs, defect
 Array = NDArray[np.floating]
 Places = NDArray[np.intp]
 """``(3, count)``: rows, columns, and 1 for a negative correlation."""
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 Evaluate = Callable[[Array, list[Array], int], Places | None]
 """From a block of correlations to the blocks of the kernels, in the first so many columns; the places near
 ``rho = +-1``, unless they are too many."""
@@ -70,12 +73,12 @@ def fill(
 
     roots = [np.sqrt(inputs.q).astype(dtype) for inputs in (one, two)]
     starts = range(0, len(first), ROWS)
-    with _one_thread_each():
-        for count in _on_threads(block, starts) if COMPILED else map(block, starts):
+    with one_thread_each():
+        for count in on_threads(block, starts) if COMPILED else map(block, starts):
             step(count)
     if two is one:
         for matrix in matrices:
-            _mirror(matrix)
+            mirror(matrix)
 
 
 def _near(rho: Array) -> Places:
@@ -150,7 +153,7 @@ def _plain(curves: list[Curve]) -> Evaluate:
     return evaluate
 
 
-def _one_thread_each() -> AbstractContextManager[object]:
+def one_thread_each() -> AbstractContextManager[object]:
     """The products run on one thread each: the pools of numpy and ours would fight."""
     if not COMPILED:
         return nullcontext()
@@ -159,13 +162,14 @@ def _one_thread_each() -> AbstractContextManager[object]:
     return threadpool_limits(limits=1)
 
 
-def _on_threads(work: Callable[[int], int], starts: Iterable[int]) -> Iterator[int]:
+def on_threads(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    """The results, last task first (with rows of a triangle these are the longest)."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with ThreadPoolExecutor(count) as pool:
-        yield from pool.map(work, reversed(list(starts)))
+        yield from pool.map(work, reversed(list(tasks)))
 
 
-def _mirror(matrix: Array) -> None:
+def mirror(matrix: Array) -> None:
     """The lower triangle copied to the upper one, block by block."""
     size = len(matrix)
     for start in range(0, size, ROWS):
