@@ -28,6 +28,7 @@ _MODULES = (
     "finite_width",
     "hermite",
     "inverse",
+    "large",
     "laws",
     "layers",
     "learning_curve",

@@ -177,10 +177,28 @@ class Network:
 
         return self.at(product(first, first), product(first, second), product(second, second), digits)
 
-    def gram(self, X: Any, Y: Any = None, kernel: str = "ntk", progress: bool = False) -> Any:
+    def gram(
+        self,
+        X: Any,
+        Y: Any = None,
+        kernel: str = "ntk",
+        progress: bool = False,
+        chunks: int | None = None,
+    ) -> Any:
         """Float64 (or float32) kernel matrices, ``(n, d), (m, d) -> (n, m)``; see
-        :func:`analytic_ntk.gram.gram`."""
-        return _gram.gram(self.layers, X, Y, kernel, progress)
+        :func:`analytic_ntk.gram.gram`.
+
+        With ``chunks`` (a multiple of 1024) a lazy Dask array in blocks of ``chunks`` rows and columns; see
+        :func:`analytic_ntk.large.lazy.lazy`.
+        """
+        if chunks is None:
+            return _gram.gram(self.layers, X, Y, kernel, progress)
+        from analytic_ntk.large.blocks import blocks_of
+        from analytic_ntk.large.lazy import lazy
+
+        if progress:
+            raise DomainError("progress of a lazy array", "progress=False", "use dask's ProgressBar")
+        return lazy(blocks_of(self.layers, X, Y, kernel, chunks))
 
     def series(self, order: int, digits: int = 30, variance: ExactNumber = 1) -> KernelSeries:
         """Power series of NNGP and NTK in ``rho`` for inputs with ``<x, x>/d = variance``; see

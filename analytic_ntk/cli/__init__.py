@@ -12,8 +12,10 @@ import sys
 
 from analytic_ntk.cli import (  # each adds its command to the app
     activations,
+    bounds,
     decay,
     finite_width,
+    gram,
     hermite,
     kernel,
     laws,
@@ -30,8 +32,10 @@ __all__ = [
     "INTERRUPTED",
     "activations",
     "app",
+    "bounds",
     "decay",
     "finite_width",
+    "gram",
     "hermite",
     "kernel",
     "laws",
