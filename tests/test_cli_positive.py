@@ -67,13 +67,13 @@ def test_verdicts() -> None:
 
 
 def test_undecided_is_code_3(tmp_path: Path) -> None:
-    identity = "sigmoid(2*x) - (1 + tanh(x))/2 + x"  # x, which no rule sees
+    identity = "tanh(x) + 4*atan(1/5) - atan(1/239) - pi/4"  # 0, which no rule sees
     assert ask("positive", identity, code=3)["verdict"] == "undecided"
     path = tmp_path / "line.csv"
     path.write_text("1,0\n2,0\n3,0\n")
     data = ask("positive", identity, "--points", str(path), code=3)
     assert (data["verdict"], data["kind"], data["nullity"]) == ("undecided", None, None)
-    assert "polynomial" in data["missing"]
+    assert "whether the number" in data["missing"]
 
 
 def test_points_and_the_smallest_eigenvalue(tmp_path: Path) -> None:
@@ -123,6 +123,31 @@ def test_eigenvalue_in_float64(tmp_path: Path) -> None:
     decimals.write_text("0.1,1\n0,1\n")
     options = ("positive", "relu", "--points", str(decimals), "--eigenvalue", "--method", "float64")
     assert "1/10" in run(*options, code=2)[1]
+
+
+def test_many_points_in_float64_are_not_decided_first(tmp_path: Path) -> None:
+    """The bounds speak: positive, or silent; equal points are seen."""
+    X = np.random.default_rng(0).normal(size=(210, 3))
+    path = tmp_path / "points.npy"
+    options = ("--points", str(path), "--eigenvalue", "--method", "float64")
+    np.save(path, X)
+    found = ask("positive", "relu", *options)
+    assert (found["verdict"], found["kind"], found["nullity"]) == ("strictly positive", "proved", 0)
+    assert "Rump" in found["steps"][0]["reference"]
+    silent = ask("positive", "x^2", *options, code=3)
+    assert silent["verdict"] == "undecided" and "exact decision" in silent["missing"]
+    X[7] = X[3]
+    np.save(path, X)
+    equal = ask("positive", "relu", *options)
+    assert (equal["verdict"], equal["nullity"]) == ("singular", None)
+    null = [int(entry) for entry in equal["null_vectors"][0]]
+    assert [k for k, entry in enumerate(null) if entry] == [3, 7] and sum(null) == 0
+
+
+def test_too_many_points_for_balls_are_refused_before_the_decision(tmp_path: Path) -> None:
+    path = tmp_path / "points.npy"
+    np.save(path, np.random.default_rng(0).normal(size=(401, 2)))
+    assert "at most 400" in run("positive", "x^2", "--points", str(path), "--eigenvalue", code=2)[1]
 
 
 def test_null_vectors_too_long_for_python(tmp_path: Path) -> None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import itertools
 import math
 import operator
+import random
 from fractions import Fraction
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
-from flint import arb, arb_mat
+from flint import arb, arb_mat, fmpz_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytic_ntk import Activation, Dense, Network, Nonlinearity, Residual, activations
 from analytic_ntk.arithmetic.precision import working_precision
-from analytic_ntk.errors import DomainError
+from analytic_ntk.errors import DomainError, UndecidedError
+from analytic_ntk.gaussian import identities
 from analytic_ntk.layers import LayerNorm
 from analytic_ntk.positivity import (
     Decision,
@@ -30,6 +33,7 @@ from analytic_ntk.positivity import (
     nullspace,
     profile,
 )
+from analytic_ntk.positivity.points import exact_points
 
 Null = tuple[tuple[Fraction, ...], ...]
 HALF = [[1, 0], [0, 1], [1, 1]]
@@ -218,16 +222,120 @@ def test_ker_ntk_eq_ker_nngp_with_jumps(text: str) -> None:
             assert _agrees(network, points, kernel, found[kernel].null_vectors)
 
 
-def test_polynomial_after_a_dependent_layer_is_undecided() -> None:
+@pytest.mark.parametrize(
+    ("text", "nullity"), [("x^2", 3), ("x^3", 3), ("x^2 - 1", 2), ("x + x^2", 1), ("x^3 - x", 1)]
+)
+def test_polynomial_after_a_dependent_layer(text: str, nullity: int) -> None:
+    """ReLU leaves a dependency across lines; the tensors of dependent vectors need not be dependent."""
     layers = (
-        Dense(1, 0),
-        Nonlinearity(activations.relu),
-        Dense(1, 0),
-        Nonlinearity(activations.resolve("x^2")),
-        Dense(1, 0),
-    )
-    found = decide_gram(Network(*layers), ANTIPODAL)
-    assert found.verdict is Positivity.UNDECIDED and "Schur" in found.missing
+        Dense(1, 0), Nonlinearity(activations.relu), Dense(1, 0),
+        Nonlinearity(activations.resolve(text)), Dense(1, 0),
+    )  # fmt: skip
+    network = Network(*layers)
+    assert decide_gram(Network(*layers[:3]), ANTIPODAL).nullity == 1
+    assert decide_gram(network, ANTIPODAL).nullity == 0
+    points = [*ANTIPODAL, [2, 2], [-3, -3], [0, 0]]
+    for kernel in ("nngp", "ntk"):
+        found = decide_gram(network, points, kernel)
+        assert found.nullity == nullity and _agrees(network, points, kernel, found.null_vectors)
+
+
+# --------------------------------------------------------------------------------- numbers in disguise
+
+MACHIN = "(4*atan(1/5) - atan(1/239) - pi/4)"  # 0, which algebra does not see
+HEPTAGON = "(cos(pi/7) - cos(2*pi/7) + cos(3*pi/7) - 1/2)"  # 0, by its minimal polynomial
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        (f"tanh(x) + {HEPTAGON}", "tanh(x)"),
+        ("tanh(x) + (sigmoid(1) + sigmoid(-1) - 1)", "tanh(x)"),
+        ("tanh(x) + (tanh(1) - (exp(2) - 1)/(exp(2) + 1))", "tanh(x)"),
+        ("Max(x - sqrt(5 + 2*sqrt(6)), 0) + Max(-x - sqrt(2) - sqrt(3), 0)", "Max(Abs(x) - 3, 0)"),
+        ("sigmoid(x) - (1 + tanh(x/2))/2 + x^3", "x^3"),
+        ("sqrt(1 + 2*x^2 + x^4)", "x^2 + 1"),
+    ],
+)
+def test_what_is_zero_in_disguise_changes_nothing(text: str, plain: str) -> None:
+    points = [*ANTIPODAL, [0, 0]]
+    found, expected = (decide_gram(Network.mlp(Activation.parse(t), 1, 1, 0), points) for t in (text, plain))
+    assert found.null_vectors == expected.null_vectors and found.verdict is expected.verdict
+
+
+@pytest.mark.parametrize("text", [f"x^2 + {HEPTAGON}*Max(x, 0)", f"x^2 + {HEPTAGON}*x^3"])
+def test_profile_sees_that_an_algebraic_number_is_zero(text: str) -> None:
+    assert profile(Activation.parse(text)).polynomial == {2}
+
+
+@pytest.mark.parametrize("text", [f"x^2 + {MACHIN}*x^3", f"cos(x) + {MACHIN}*x"])
+def test_profile_takes_nothing_for_nonzero_that_is_not_shown_to_be(text: str) -> None:
+    with pytest.raises(UndecidedError, match="whether the number"):
+        profile(Activation.parse(text))
+
+
+@pytest.mark.parametrize("text", [f"tanh(x) + {MACHIN}", f"cos(x) + {MACHIN}*tanh(x)"])
+def test_a_number_that_may_be_zero_is_undecided(text: str) -> None:
+    network = Network.mlp(Activation.parse(text), 1, 1, 0)
+    for found in (decide_gram(network, ANTIPODAL), decide(network, 2, Domain.SPHERE)):
+        assert found.verdict is Positivity.UNDECIDED and "whether" in found.missing
+
+
+def test_saboteur_not_shown_to_be_zero_taken_for_nonzero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wrong verdict: an odd function, antipodes, and "strictly positive"."""
+    monkeypatch.setattr(identities, "is_zero", identities.vanishes)
+    monkeypatch.setattr(import_module("analytic_ntk.positivity.profile"), "is_zero", identities.vanishes)
+    phi = Activation.parse(f"tanh(x) + {MACHIN}")
+    profile.cache_clear()
+    found = decide_gram(Network.mlp(phi, 2, 1, 0), ANTIPODAL)
+    profile.cache_clear()
+    assert found.verdict is Positivity.STRICTLY_POSITIVE
+
+
+# --------------------------------------------------------------------------------- a finite network
+
+INTEGERS = {
+    "Max(x, 0)": lambda t: max(t, 0), "Abs(x)": abs, "sign(x)": lambda t: (t > 0) - (t < 0),
+    "x*Abs(x)": lambda t: t * abs(t), "Max(Min(x, 6), 0)": lambda t: max(min(t, 6), 0),
+    "Max(x, 0)^2 + 1": lambda t: max(t, 0) ** 2 + 1, "Max(x, 0) + x^2": lambda t: max(t, 0) + t * t,
+    "x^2": lambda t: t * t, "x^2 - 1": lambda t: t * t - 1, "x + x^2": lambda t: t + t * t,
+    "x": lambda t: t, "7": lambda t: 7, "Max(x, 0) + 3*Max(-x, 0)": lambda t: max(t, -3 * t),
+}  # fmt: skip
+"""Functions that take integers to integers."""
+
+
+def _rank_of_a_finite_network(layers: list[tuple[str, int]], bias: int, points: Any, rng: Any) -> int:
+    """Of the features of a network with random integer weights, from the definition: with units enough they
+    satisfy the linear relations that hold at every ``w``, and no others."""
+    features = [[*x, *[1] * bias] for x in points]
+    for text, after in layers:
+        units = 8 * len(points) + 60
+        weights = [[rng.randint(-9, 9) * rng.choice((1, 1, 7)) for _ in features[0]] for _ in range(units)]
+        sums = [[sum(map(operator.mul, z, w)) for w in weights] for z in features]
+        features = [[*map(INTEGERS[text], row), *[1] * after] for row in sums]
+    return fmpz_mat(features).rank()
+
+
+def _case(seed: int) -> tuple[Network, list[tuple[str, int]], int, list[list[int]]]:
+    rng = random.Random(seed)
+    dim, bias = rng.choice((1, 2, 2, 3)), rng.choice((0, 0, 1))
+    layers = [(rng.choice(sorted(INTEGERS)), rng.choice((0, bias))) for _ in range(rng.choice((1, 1, 2, 3)))]
+    points = [[rng.randint(-3, 3) for _ in range(dim)] for _ in range(rng.randint(1, 4))]
+    points += [
+        [rng.choice((-1, -1, 2, -2, 0)) * a for a in rng.choice(points)] for _ in range(rng.randint(0, 3))
+    ]
+    parts: list[Any] = [Dense(1, bias)]
+    for text, after in layers:
+        parts += [Nonlinearity(Activation.parse(text)), Dense(1, after)]
+    return Network(*parts), layers, bias, points
+
+
+@pytest.mark.parametrize("seed", range(11, 70))
+def test_null_space_eq_that_of_a_finite_network(seed: int) -> None:
+    network, layers, bias, points = _case(seed)
+    found = decide_gram(network, points)
+    rank = _rank_of_a_finite_network(layers, bias, points, random.Random(seed))
+    assert found.nullity == len(points) - rank
 
 
 # --------------------------------------------------------------------------------- certified arithmetic
@@ -386,6 +494,43 @@ def test_theorem_2_no_bias_and_no_two_proportional() -> None:
     for text in ("relu", "tanh", "cos", "Max(x, 0)^2"):
         network = Network.mlp(activations.resolve(text), 2, 1, 0)
         assert decide(network, 3, Domain.NON_PROPORTIONAL).verdict is Positivity.STRICTLY_POSITIVE
+
+
+@pytest.mark.parametrize(
+    ("text", "depth", "bias", "sizes"),
+    [
+        # distinct, non-proportional, sphere; from the degrees reached
+        ("x^3", 4, 0, (1, 83, 2)), ("x^3", 3, 1, (29, 29, 56)), ("x^7 + x^4 + 1", 1, 0, (4, 9, 12)),
+        ("x^2 + x + 1", 4, 1, (18, 18, 34)), ("1 + x^2", 1, 0, (2, 4, 2)), ("0", 2, 0, (1, 1, 1)),
+    ],
+)  # fmt: skip
+def test_counterexamples_of_polynomials(text: str, depth: int, bias: int, sizes: tuple[int, ...]) -> None:
+    network = Network.mlp(Activation.parse(text), depth, 1, bias)
+    for domain, size in zip(Domain, sizes, strict=True):
+        found = decide(network, 2, domain)
+        assert found.verdict is Positivity.SINGULAR
+        assert found.counterexample is not None and len(found.counterexample.points) == size
+        _check_counterexample(found)
+
+
+def test_one_point_of_the_line_at_a_time() -> None:
+    """No two points of R^1 are non-proportional: the kernel need only not vanish."""
+    for text, verdict in (("x^2", Positivity.STRICTLY_POSITIVE), ("0", Positivity.SINGULAR)):
+        network = Network.mlp(Activation.parse(text), 2, 1, 0)
+        assert decide(network, 1, Domain.NON_PROPORTIONAL).verdict is verdict
+
+
+def test_a_sum_keeps_what_one_summand_has() -> None:
+    tail = Residual(Nonlinearity(Activation.parse("7")), Dense(1, 0))
+    network = Network(Dense(1, 1), Nonlinearity(activations.tanh), Dense(1, 0), tail)
+    assert decide(network, 2).verdict is Positivity.STRICTLY_POSITIVE
+
+
+def test_points_wider_than_float64() -> None:
+    """Every float is the binary number it is."""
+    third = np.longdouble(1) / 3
+    (point,) = exact_points(np.array([[third]]))
+    assert point[0] == Fraction(*third.as_integer_ratio())
 
 
 @pytest.mark.parametrize("text", ["x^2", "x + x^2", "x^3 - x", "7", "x"])

@@ -31,11 +31,14 @@ from analytic_ntk.cli.points import read_points
 from analytic_ntk.errors import DomainError, PrecisionError
 
 if TYPE_CHECKING:
+    from analytic_ntk.enclosure import Enclosure
     from analytic_ntk.positivity import Decision, GramDecision
     from analytic_ntk.positivity.linear import Vector
     from analytic_ntk.report.sections import Section
 
 MOST_STEPS, MOST_VECTORS, MOST_ENTRIES, LONG = 12, 5, 24, 40
+MOST_DECIDED = 200
+"""Points that are decided exactly before ``--method float64`` too."""
 
 
 class Where(str, Enum):
@@ -71,7 +74,11 @@ def positive(
         bool, typer.Option("--eigenvalue", help="Enclose the smallest eigenvalue too; needs --points.")
     ] = False,
     method: Annotated[
-        Method, typer.Option(help="For the eigenvalue: any digits, or thousands of points quickly.")
+        Method,
+        typer.Option(
+            help="For the eigenvalue: any digits, or thousands of points quickly (beyond "
+            f"{MOST_DECIDED} no exact decision)."
+        ),
     ] = Method.balls,
     digits: DIGITS = 10,
     certificate: Annotated[
@@ -130,27 +137,28 @@ def _on_points(
     certificate: Path | None,
     as_json: bool,
 ) -> None:
-    from analytic_ntk.positivity import Positivity, decide_gram, min_eigenvalue
+    from analytic_ntk.positivity import Positivity, decide_gram
+    from analytic_ntk.positivity.eigenvalue import require_few
     from analytic_ntk.report.terminal import show_section
 
-    least, reason = None, ""
-    with stages() as progress:
-        progress("decision")
-        found = decide_gram(asked.network, read_points(path), kernel)
-    if method is not None:
-        with counted() as bar:
-            try:
-                if method is Method.balls:
-                    least = min_eigenvalue(asked.network, found.points, kernel, digits, "balls", bar)
-                else:  # as many digits as float64 gives
-                    points = _floats(found.points)
-                    least = min_eigenvalue(asked.network, points, kernel, None, "float64", bar)
-            except PrecisionError as error:
-                reason = str(error)
+    points = tuple(map(tuple, read_points(path)))
+    if method is Method.balls:
+        require_few(points)
+    decided = True
+    if method is Method.float64 and certificate is None and len(points) > MOST_DECIDED:
+        decided = False
+        least, reason = _least(asked, points, kernel, method, digits)
+        found = _from_bounds(points, kernel, least)
+    else:
+        with stages() as progress:
+            progress("decision")
+            found = decide_gram(asked.network, points, kernel)
+        least, reason = _least(asked, points, kernel, method, digits) if method else (None, "")
     if as_json:
         print_json(
             _json(asked, found)
-            | {"points": len(found.points), "dim": len(found.points[0]), "nullity": found.nullity}
+            | {"points": len(points), "dim": len(points[0])}
+            | {"nullity": found.nullity if decided or not found.null_vectors else None}
             | {"null_vectors": _vectors_json(found)["null_vectors"]}
             | ({"min_eigenvalue": value_json(least, digits), "reason": reason} if method else {})
         )
@@ -159,12 +167,46 @@ def _on_points(
         if least is not None:
             lines.append(f"smallest eigenvalue {shown(least, digits)} ({kind(least)})")
         lines += [f"smallest eigenvalue: {reason}"] if reason else []
-        count, dim = len(found.points), len(found.points[0])
-        where = f"{count} point{'s' if count > 1 else ''} in R^{dim}"
+        where = f"{len(points)} point{'s' if len(points) > 1 else ''} in R^{len(points[0])}"
         show_section(_section(asked, found, where, lines), AnswerConsole())
     _certify(asked, found, certificate)
     if found.verdict is Positivity.UNDECIDED or reason:
         raise typer.Exit(INCOMPLETE)
+
+
+def _least(
+    asked: Mlp, points: Sequence[Vector], kernel: str, method: Method, digits: int
+) -> tuple[Enclosure | None, str]:
+    """The smallest eigenvalue, or why it is not to be had."""
+    from analytic_ntk.positivity import min_eigenvalue
+
+    with counted() as bar:
+        try:
+            if method is Method.balls:
+                return min_eigenvalue(asked.network, points, kernel, digits, "balls", bar), ""
+            # as many digits as float64 gives
+            return min_eigenvalue(asked.network, _floats(points), kernel, None, "float64", bar), ""
+        except PrecisionError as error:
+            return None, str(error)
+
+
+def _from_bounds(points: Sequence[Vector], kernel: str, least: Enclosure | None) -> GramDecision:
+    """What is known without the exact decision: equal points, or the sign of the smallest eigenvalue."""
+    from analytic_ntk.positivity import GramDecision, Positivity, Step
+
+    first: dict[Vector, int] = {}
+    same = [(k, j) for k, x in enumerate(points) if (j := first.setdefault(x, k)) != k]
+    if same:
+        size = range(len(points))
+        null = tuple(tuple(Fraction((i == k) - (i == j)) for i in size) for k, j in same[:MOST_VECTORS])
+        step = Step("any network", "equal points, equal rows; there may be more null vectors", "")
+        return GramDecision(Positivity.SINGULAR, kernel, tuple(points), null, (step,))
+    if least is not None and least.lower > 0:
+        fact = "the smallest eigenvalue is certainly positive"
+        step = Step("float64", fact, "Cholesky factorisation of a shifted matrix, Rump 2006")
+        return GramDecision(Positivity.STRICTLY_POSITIVE, kernel, tuple(points), (), (step,))
+    missing = f"the exact decision: not made before --method float64 beyond {MOST_DECIDED} points"
+    return GramDecision(Positivity.UNDECIDED, kernel, tuple(points), (), (), missing)
 
 
 def _floats(points: Sequence[Vector]) -> list[list[float]]:

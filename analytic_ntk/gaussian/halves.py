@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 import sympy as sp
 
 from analytic_ntk.errors import UndecidedError
-from analytic_ntk.gaussian.identities import Powers, polynomial_powers, vanishes
+from analytic_ntk.gaussian.identities import Powers, is_zero, polynomial_powers, vanishes
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.notation import x
 
@@ -56,6 +56,8 @@ class Half:
 def halves(pieces: Pieces) -> tuple[Half, Half]:
     """The even and the odd half of a function cut in pieces.
 
+    Raises :class:`UndecidedError` where breakpoints cannot be told from 0, or from each other mirrored.
+
     >>> even, odd = halves(Pieces.of(sp.Max(x, 0)))
     >>> even.powers, even.degree, odd.powers, odd.degree
     ({1: 1/2}, None, {1: 1/2}, 1)
@@ -63,7 +65,7 @@ def halves(pieces: Pieces) -> tuple[Half, Half]:
     points: list[sp.Expr] = []
     for point in pieces.breakpoints:
         size = abs(point)
-        if not size.is_zero and not any(vanishes(size - known) for known in points):
+        if not is_zero(size) and not any(is_zero(size - known) for known in points):
             points.append(size)
     points.sort(key=lambda point: sp.N(point, 60))
     ends = [sp.S.Zero, *points]

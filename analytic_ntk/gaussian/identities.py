@@ -41,15 +41,16 @@ def polynomial_powers(part: sp.Expr, sides: tuple[int, ...] = (1, -1)) -> Powers
     for form in forms:
         polynomial = as_polynomial(form)
         if polynomial is not None:
-            return {k: c for (k,), c in polynomial.terms() if not vanishes(c)}
+            return {k: c for (k,), c in polynomial.terms() if not is_zero(c)}
     numeric = not part.free_symbols - {x}
     if numeric and (_has_an_exponential(terms or ()) or is_not_polynomial(part, sides)):
         return None
     if vanishes(part):
         return {}
-    simpler = as_polynomial(sp.simplify(forms[1]))
-    if simpler is not None:
-        return {k: c for (k,), c in simpler.terms() if not vanishes(c)}
+    for form in (forms[1], forms[1].rewrite(sp.exp), sp.factor(forms[1], deep=True)):
+        simpler = as_polynomial(sp.simplify(form))
+        if simpler is not None:
+            return {k: c for (k,), c in simpler.terms() if not is_zero(c)}
     raise UndecidedError(
         f"whether {part} is a polynomial",
         "a decision",
@@ -91,6 +92,32 @@ def vanishes(expr: sp.Expr) -> bool:
                 return False
     form = canonical(expr)
     return bool(form == 0 or sp.simplify(form) == 0 or sp.simplify(form.rewrite(sp.exp)) == 0)
+
+
+def is_zero(number: sp.Expr) -> bool:
+    """Whether a number is 0: shown by algebra, or refuted by balls (with parameters: for generic ones).
+
+    Raises :class:`UndecidedError` for what is 0 to hundreds of digits and not shown to be.
+
+    >>> is_zero(sp.cos(sp.pi / 7) - sp.cos(2 * sp.pi / 7) + sp.cos(3 * sp.pi / 7) - sp.Rational(1, 2))
+    True
+    """
+    if vanishes(number):
+        return True
+    if number.free_symbols:
+        return False
+    for bits in (120, 2000):
+        with working_precision(bits):
+            if nonzero_at(number, sp.S.Zero):
+                return False
+    # the minimal polynomial of an algebraic number tells
+    if number.is_algebraic and sp.count_ops(number) <= _ALGEBRA and sp.minimal_polynomial(number, x) == x:
+        return True
+    raise UndecidedError(f"whether the number {number} is 0", "a decision", "write it in simpler form")
+
+
+_ALGEBRA = 40
+"""Operations in a number whose minimal polynomial is looked for."""
 
 
 def is_not_smooth(pieces: Pieces) -> bool:

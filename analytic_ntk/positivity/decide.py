@@ -80,10 +80,12 @@ def decide_gram(network: Network, X: Any, kernel: str = "ntk") -> GramDecision:
 
     ``X``: shape ``(N, d)``, rationals or floats (taken as the binary numbers they are). The answer is a
     proof (:mod:`.nullspace`), not a computation of eigenvalues: ``SINGULAR`` comes with a basis of the null
-    space. ``UNDECIDED`` says what is missing; it can occur where a polynomial activation follows one that is
-    not a polynomial. NNGP and NTK have the same null space: ``sum_i u_i s(z_i . w) = 0`` for almost every
-    ``w`` may be differentiated at almost every ``w``, so ``u`` is a null vector of ``E s'(g_i) s'(g_j) T_ij``
-    too (with jumps, ``s'`` taken away from them).
+    space. ``UNDECIDED`` says what is missing; it can occur where an activation is not seen to be a polynomial
+    or none, and with LayerNorm after dependent vectors of different lengths.
+
+    NNGP and NTK have the same null space: ``sum_i u_i s(z_i . w) = 0`` for almost every ``w`` may be
+    differentiated at almost every ``w``, so ``u`` is a null vector of ``E s'(g_i) s'(g_j) T_ij`` too (with
+    jumps, ``s'`` taken away from them).
 
     Raises :class:`DomainError` for bad points, an unknown kernel, or a kernel that is infinite at a point.
 

@@ -14,6 +14,7 @@ from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
 from analytic_ntk.network import Network
 from analytic_ntk.positivity.decide import PAPER, GramDecision, Positivity, Step, decide_gram, grows_at_most
 from analytic_ntk.positivity.linear import Vector
+from analytic_ntk.positivity.nullspace import input_features, push
 from analytic_ntk.positivity.profile import Profile, profile
 
 MAX_DIM = 100_000
@@ -21,7 +22,7 @@ MAX_DIM = 100_000
 
 
 class Domain(Enum):
-    """Where the points may lie; in ``R^dim``."""
+    """Where the points may lie; in ``R^dim``. To 0 every point is proportional."""
 
     DISTINCT = "pairwise distinct points of R^d"
     NON_PROPORTIONAL = "pairwise non-proportional points of R^d"
@@ -83,7 +84,18 @@ def decide(network: Network, dim: int, domain: Domain = Domain.DISTINCT, kernel:
                 "an activation with a kernel at every variance",
                 "decide_gram, for given points",
             )
-    for points in _candidates(dim, domain):
+    try:
+        for phi in network.activations:
+            profile(phi)
+    except UndecidedError as error:  # then on no points either
+        return Decision(Positivity.UNDECIDED, kernel, domain, dim, (), None, str(error))
+    if dim == 1 and domain is Domain.NON_PROPORTIONAL:  # one point, and its multiples are like it
+        one = decide_gram(network, [[1]], kernel)
+        counterexample = one if one.verdict is Positivity.SINGULAR else None
+        return Decision(one.verdict, kernel, domain, dim, one.steps, counterexample, one.missing)
+    degrees = _degrees(network)
+    few = _candidates(dim, domain) if degrees is None else _dependent(degrees, dim, domain)
+    for points in few:
         found = decide_gram(network, points, kernel)
         if found.verdict is Positivity.SINGULAR:
             found = _smallest(network, found)
@@ -91,6 +103,9 @@ def decide(network: Network, dim: int, domain: Domain = Domain.DISTINCT, kernel:
     state = _START[domain]
     steps: list[Step] = []
     missing = "a theorem that covers these layers, or a counterexample beyond those tried"
+    if degrees is not None:
+        degree = max(degrees, default=-1)
+        missing = f"a counterexample in full: polynomials of degree {degree}, whose rank is finite"
     try:
         for layer in network.layers:
             state, step = _push(layer, state)
@@ -106,32 +121,60 @@ def decide(network: Network, dim: int, domain: Domain = Domain.DISTINCT, kernel:
 
 _MOST = 24
 """Candidates have at most about so many points on a line or circle."""
+_LONGEST, _ROUND = 200, 32
+"""Polynomial networks: so many points on a line, so high a degree on a circle."""
 
 
 def _candidates(dim: int, domain: Domain) -> Iterator[list[Vector]]:
     """Finite sets of the domain on which null vectors show, small ones first."""
-
-    def point(*entries: Fraction | int) -> Vector:
-        return tuple(map(Fraction, entries)) + (Fraction(0),) * (dim - len(entries))
-
     if domain is Domain.DISTINCT:
-        yield [point(0)]
+        yield [_point(dim, 0)]
         for size in (1, 2, 4, 8):
-            yield [point(sign * k) for k in range(1, size + 1) for sign in (1, -1)]
-        yield [point(k) for k in range(_MOST)]
-    if dim == 1:
-        if domain is Domain.NON_PROPORTIONAL:
-            yield [point(1)]
-        return
-    if domain is not Domain.NON_PROPORTIONAL:
+            yield [_point(dim, sign * k) for k in range(1, size + 1) for sign in (1, -1)]
+        yield [_point(dim, k) for k in range(_MOST)]
+    if dim > 1 and domain is not Domain.NON_PROPORTIONAL:
         for size in (1, 3, 6, 12):
-            circle = [_on_circle(Fraction(k, size)) for k in range(size)]
-            yield [point(*(sign * e for e in x)) for x in circle for sign in (1, -1)]
-    if domain is Domain.SPHERE:
-        yield [point(*_on_circle(Fraction(k, _MOST))) for k in range(2 * _MOST)]
-    else:
+            yield _antipodal(dim, [_on_circle(Fraction(k, size)) for k in range(size)])
+    if dim > 1 and domain is not Domain.SPHERE:
         for size in (4, 8, _MOST):
-            yield [point(1, k) for k in range(size)]
+            yield [_point(dim, 1, k) for k in range(size)]
+
+
+def _degrees(network: Network) -> frozenset[int] | None:
+    """Of the monomials that a network of polynomials reaches; ``None`` for other networks."""
+    features = input_features([(Fraction(1),)])
+    try:
+        for layer in network.layers:
+            features = push(layer, features)
+    except UndecidedError:
+        return None
+    return features.degrees
+
+
+def _dependent(degrees: frozenset[int], dim: int, domain: Domain) -> Iterator[list[Vector]]:
+    """Points at which all monomials of these degrees are dependent (sharpness: the rank is finite)."""
+    even, odd = (max((k for k in degrees if k % 2 == parity), default=-1) for parity in (0, 1))
+    if domain is Domain.DISTINCT:
+        if 0 not in degrees:
+            yield [_point(dim, 0)]
+        if min(even, odd) < 0:
+            yield [_point(dim, 1), _point(dim, -1)]
+        if len(degrees) < _LONGEST:  # on a half-line each degree has a rank of 1
+            yield [_point(dim, k) for k in range(1, len(degrees) + 2)]
+    elif domain is Domain.NON_PROPORTIONAL:
+        if max(even, odd) < _LONGEST:  # polynomials in k of the top degree
+            yield [_point(dim, 1, k) for k in range(max(even, odd) + 2)]
+    elif min(even, odd) <= _ROUND:  # antipodes part the parities, c + 1 of degree c are left
+        size = min(even, odd) + 2
+        yield _antipodal(dim, [_on_circle(Fraction(k, size)) for k in range(size)])
+
+
+def _point(dim: int, *entries: Fraction | int) -> Vector:
+    return tuple(map(Fraction, entries)) + (Fraction(0),) * (dim - len(entries))
+
+
+def _antipodal(dim: int, points: list[tuple[Fraction, Fraction]]) -> list[Vector]:
+    return [_point(dim, *(sign * entry for entry in x)) for x in points for sign in (1, -1)]
 
 
 def _on_circle(t: Fraction) -> tuple[Fraction, Fraction]:
@@ -204,8 +247,8 @@ def _push(layer: Layer, state: _State) -> tuple[_State, Step]:
 def _after_dense(layer: Dense, state: _State) -> tuple[_State, str]:
     if sp.sympify(layer.weight_variance).is_zero:
         return _UNKNOWN, "the weights are 0"
-    if sp.sympify(layer.bias_variance).is_zero or state.unknown:
-        return state, "no bias"
+    if state.unknown or sp.sympify(layer.bias_variance).is_zero:
+        return state, "no bias" if sp.sympify(layer.bias_variance).is_zero else ""
     if state.independent:
         return state, "sum of positive semidefinite matrices"
     return _State(_Ratios.NONE), "bias: (z, 1) and (z', 1) are proportional only if equal"
@@ -238,7 +281,7 @@ def _after_activation(s: Profile, state: _State) -> tuple[_State, str]:
 
 def _after_sum(one: _State, other: _State) -> _State:
     if one.unknown or other.unknown:
-        return replace(one, independent=False) if other.unknown else other
+        return one if other.unknown else other
     if one.independent or other.independent:
         return replace(one, independent=True)
     order = [_Ratios.NONE, _Ratios.OPPOSITE, _Ratios.ANY]

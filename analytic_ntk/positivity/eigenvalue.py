@@ -80,10 +80,7 @@ def min_eigenvalue(
             )  # fmt: skip
         return found
     wanted = 10 if digits is None else _asked(digits)
-    if hasattr(X, "__len__") and len(X) > MOST_BALLS:
-        raise DomainError(
-            f"{len(X)} points in balls", f"at most {MOST_BALLS}", 'use method="float64": up to 5000 points'
-        )
+    require_few(X)
     decision = decide_gram(network, X, kernel)
     if decision.verdict is Positivity.SINGULAR:
         return Enclosure(Fraction(0), Fraction(0))
@@ -95,6 +92,14 @@ def min_eigenvalue(
         return (least_eigenvalue(matrix, undecided, say),), matrix.trace() / len(points)
 
     return certify(compute, wanted, "the least eigenvalue")[0]
+
+
+def require_few(X: Any) -> None:
+    """Raise :class:`DomainError` for more points than balls are used for."""
+    if hasattr(X, "__len__") and len(X) > MOST_BALLS:
+        raise DomainError(
+            f"{len(X)} points in balls", f"at most {MOST_BALLS}", 'use method="float64": up to 5000 points'
+        )
 
 
 def _asked(digits: int) -> int:

@@ -17,7 +17,7 @@ from analytic_ntk.positivity.float_layers import Block, Diagonal
 from analytic_ntk.positivity.rounded import TINY, UNIT, Array, Rounded, gamma
 
 MOST_POINTS = 5_000
-_BLOCK = 1 << 15
+_BLOCK = 1 << 14
 """Pairs handled at once: what a cache holds."""
 _TILE = 128
 _THREADS = min(4, os.cpu_count() or 1)
@@ -141,9 +141,16 @@ def _data(X: Any) -> Array:
         )  # fmt: skip
     if len(array) > MOST_POINTS:
         raise DomainError(f"{len(array)} points", f"at most {MOST_POINTS} (an N x N matrix is formed)")
-    floats = np.ascontiguousarray(array, dtype=np.float64)
-    if not np.isfinite(floats).all():
+    if not np.isfinite(array).all():
         raise DomainError("a NaN or an infinity in X", "finite numbers")
-    if array.dtype.kind in "iu" and not np.array_equal(floats.astype(object), array.astype(object)):
-        raise DomainError("integers beyond 2^53", "numbers that float64 holds", 'use method="balls"')
+    with np.errstate(over="ignore"):
+        floats = np.ascontiguousarray(array, dtype=np.float64)
+    exact = floats == array
+    if array.dtype.kind in "iu":  # numpy compares those as floats
+        exact = floats.astype(object) == array.astype(object)
+    if not np.all(exact):
+        raise DomainError(
+            f"numbers of {array.dtype} that float64 rounds", "numbers that float64 holds",
+            'use method="balls"',
+        )  # fmt: skip
     return floats

@@ -238,7 +238,8 @@ def _normalised(features: Features) -> Features:
 
 
 def _power_equations(features: Features, power: int) -> list[Vector]:
-    """The equations of ``sum_k u_k z_k^(tensor power) = 0`` over ``features.free``."""
+    """The equations of ``sum_k u_k z_k^(tensor power) = 0`` over ``features.free``: the same whatever linear
+    isomorphism is applied to the ``z_k``."""
     size = len(features.free)
     if power == 0:
         return [(Fraction(1),) * size]
@@ -246,17 +247,12 @@ def _power_equations(features: Features, power: int) -> list[Vector]:
         return features.equations
     if features.degrees is not None:
         return replace(features, degrees=_sumset(features.degrees, power), given=None).equations
-    lines = lines_of(features.coordinates)
-    if not _independent(features, lines):
-        raise UndecidedError(
-            f"the rank of the {power}-fold Schur power of a covariance that is itself singular",
-            "independent directions, or polynomial activations before this layer",
-        )
-    rows = []
-    for line in lines.members:
-        weights = {k: lines.ratios[k] ** power for k in line}
-        rows.append(tuple(weights.get(k, Fraction(0)) for k in range(size)))
-    return rows
+    vectors = [dict(z) for z in features.coordinates]
+    # the Gram matrix of the tensors
+    return [
+        tuple(sum((e * w.get(p, _ZERO) for p, e in z.items()), _ZERO) ** power for w in vectors)
+        for z in vectors
+    ]
 
 
 def _independent(features: Features, lines: Lines) -> bool:

@@ -58,7 +58,7 @@ def _rational(entry: Any, name: str) -> Fraction:
     if isinstance(entry, (float, np.floating)):
         if not math.isfinite(entry):
             raise DomainError(f"{name} = {entry}", "finite numbers")
-        return Fraction(float(entry))
+        return Fraction(*entry.as_integer_ratio())
     number = exact_number(entry, name)
     if not isinstance(number, sp.Rational):
         raise DomainError(

@@ -19,7 +19,7 @@ import sympy as sp
 from analytic_ntk.activation import Activation
 from analytic_ntk.errors import UndecidedError
 from analytic_ntk.gaussian.halves import Half, halves
-from analytic_ntk.gaussian.identities import Powers, is_not_smooth, polynomial_powers
+from analytic_ntk.gaussian.identities import Powers, is_not_smooth, is_zero, polynomial_powers
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.notation import x
 
@@ -91,10 +91,9 @@ def profile(activation: Activation) -> Profile:
     """
     activation.require_numeric()
     even, odd = halves(activation.pieces)
+    at_zero = sp.simplify(even.pieces.parts[0].subs(x, 0))
     return Profile(
-        _powers(even, activation),
-        _powers(odd, activation),
-        sp.simplify(even.pieces.parts[0].subs(x, 0)),
+        _powers(even, activation), _powers(odd, activation), sp.S.Zero if is_zero(at_zero) else at_zero
     )
 
 

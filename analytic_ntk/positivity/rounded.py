@@ -78,7 +78,9 @@ class Rounded:
         if self.is_zero or other.is_zero:
             return other if self.is_zero else self
         value = self.value + other.value
-        return Rounded(value, (self.error + other.error + UNIT * np.abs(value)) * _PAY)
+        error = _added(np.abs(value) * UNIT, self.error + other.error)
+        error *= _PAY
+        return Rounded(value, error)
 
     def __sub__(self, other: Rounded) -> Rounded:
         return self + -other
@@ -90,11 +92,12 @@ class Rounded:
             if one.is_one:
                 return two
         value = self.value * other.value
-        error = UNIT * np.abs(value)
-        if np.any(self.error):
-            error = error + self.error * (np.abs(other.value) + other.error)
-        if np.any(other.error):
-            error = error + np.abs(self.value) * other.error
+        error = np.abs(value) * UNIT
+        if self.error.ndim or self.error:
+            size = np.abs(other.value)
+            error = _added(error, _added(size, other.error) * self.error)
+        if other.error.ndim or other.error:
+            error = _added(error, np.abs(self.value) * other.error)
         return Rounded(value, paid(value, error, self, other))
 
     def __truediv__(self, other: Rounded) -> Rounded:
@@ -126,16 +129,24 @@ class Rounded:
         return self
 
 
+def _added(total: Array, part: Array) -> Array:
+    """Their sum, in place of ``total`` where it has the shape."""
+    if part.shape in ((), total.shape):
+        total += part
+        return total
+    return total + part
+
+
 def paid(value: Array, error: Array, *factors: Rounded) -> Array:
-    """The error of a product or quotient with its own roundings; what underflow adds, but not to 0 times
-    something."""
-    error = error * _PAY
+    """The error of a product or quotient with its own roundings, in place; what underflow adds, but not to 0
+    times something."""
+    error *= _PAY
     size = np.abs(value)
     if np.min(size, initial=math.inf) < _UNDERFLOWS:
         small = size < _UNDERFLOWS
         for factor in factors:
             small = small & ((factor.value != 0) | (factor.error != 0))
-        error = error + np.where(small, 4 * TINY, 0.0)
+        error = _added(error, np.where(small, 4 * TINY, 0.0))
     return error
 
 

@@ -42,7 +42,7 @@ def eigenvalue_bounds(matrix: ArrayLike, entry_error: float | ArrayLike = 0.0) -
     ``entry_error``: one number, or a number for each entry, shape ``(N, N)``.
 
     Below: a floating-point Cholesky factorisation of ``B`` that runs to its end shows
-    ``lambda_min(B) >= -g tr(B)``, ``g = gamma_{n+1} / (1 - gamma_{n+1})``, ``gamma_k = k u / (1 - k u)``,
+    ``lambda_min(B) >= -g tr(B)``, ``g = gamma_{n+2} / (1 - gamma_{n+2})``, ``gamma_k = k u / (1 - k u)``,
     whatever the order of the operations (Rump 2006, BIT 46, Theorem 2.3); ``B = fl(A - mu)``, and ``mu``
     moves up to the eigenvalue. Where that leaves nothing, ``B = D^-1 A D^-1`` with powers of 2 in ``D``:
     ``lambda_min(A) >= min D^2 lambda_min(B)``. Above: the Rayleigh quotient of an approximate eigenvector
@@ -224,9 +224,10 @@ def _cholesky_slack(matrix: Array) -> float:
 
 
 def _cholesky_slack_of(diagonal: Array) -> float:
-    """``g tr(B)`` and what underflow can add, rounded up."""
+    """``g tr(B)`` and what underflow can add, rounded up; one rounding more than the theorem asks for, since
+    libraries divide by a pivot by multiplying with its reciprocal."""
     size = len(diagonal)
-    gamma = (size + 1) * UNIT / (1 - (size + 1) * UNIT)
+    gamma = (size + 2) * UNIT / (1 - (size + 2) * UNIT)
     trace = math.fsum(np.abs(diagonal)) * (1 + 4 * UNIT)
     underflow = 4 * size * (2 * (size + 1) + float(np.max(np.abs(diagonal)))) * _TINY
     return _up(_up(gamma / (1 - gamma) * (1 + 16 * UNIT) * trace) + underflow)
