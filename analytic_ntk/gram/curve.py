@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -97,18 +96,28 @@ def curves(layers: Sequence[Layer], q11: float, q22: float) -> tuple[Curve, Curv
 @lru_cache(maxsize=64)
 def _curves(layers: tuple[Layer, ...], q11: float, q22: float) -> tuple[Curve, Curve] | None:
     def recursion(w: Array, sign: int) -> Array:
-        root = np.sqrt(q11) * np.sqrt(q22)
-        gap = root * w * w
-        one, two = np.full_like(w, q11), np.full_like(w, q22)
-        q12 = sign * (root - gap)
-        if q11 == q22 and sign > 0:
-            q12 = np.where(w == 0, one, q12)
-        pair = Pair(one, two, q12, np.zeros_like(w), gap)
+        pair = pair_at(w, sign, q11, q22)
         for layer in layers:
             pair = layer.push(pair, Float64())
         found = np.array([pair.q12, pair.ntk])
         return found if np.all(np.isfinite(found)) else np.full_like(found, np.nan)
 
+    return fit(recursion)
+
+
+def pair_at(w: Array, sign: int, q11: float, q22: float) -> Pair:
+    """Inputs with ``rho = sign (1 - w^2)``."""
+    root = np.sqrt(q11) * np.sqrt(q22)
+    gap = root * w * w
+    one, two = np.full_like(w, q11), np.full_like(w, q22)
+    q12 = sign * (root - gap)
+    if q11 == q22 and sign > 0:
+        q12 = np.where(w == 0, one, q12)
+    return Pair(one, two, q12, np.zeros_like(w), gap)
+
+
+def fit(recursion: Callable[[Array, int], Array]) -> tuple[Curve, Curve] | None:
+    """The two functions ``w, sign -> (2, len(w))`` as curves; ``None`` if no polynomial is found."""
     with np.errstate(over="ignore", invalid="ignore"):
         for roots in ROOTS:
             found = _fit(recursion, roots)
@@ -161,16 +170,18 @@ def _checked(
 
 def _monomials(chebyshev: Array) -> Array:
     """Of powers, from those of Chebyshev polynomials: exactly, then rounded once."""
-    before, now = [Fraction(1)], [Fraction(0), Fraction(1)]
-    total = [Fraction(0)] * len(chebyshev)
-    for k, coefficient in enumerate(chebyshev):
-        row = before if k == 0 else now
-        for power, entry in enumerate(row):
-            total[power] += Fraction(float(coefficient)) * entry
+    ratios = [float(coefficient).as_integer_ratio() for coefficient in chebyshev]
+    common = max(denominator for _, denominator in ratios)  # powers of 2
+    before, now = [1], [0, 1]
+    total = [0] * len(chebyshev)
+    for k, (numerator, denominator) in enumerate(ratios):
+        coefficient = numerator * (common // denominator)
+        for power, entry in enumerate(before if k == 0 else now):
+            total[power] += coefficient * entry
         if k >= 1:
-            doubled = [Fraction(0), *(2 * entry for entry in now)]
+            doubled = [0, *(2 * entry for entry in now)]
             before, now = now, [a - (before[i] if i < len(before) else 0) for i, a in enumerate(doubled)]
-    return np.array([float(entry) for entry in total])
+    return np.array([entry / common for entry in total])
 
 
 def _clenshaw(coefficients: Array, t: Array) -> Array:

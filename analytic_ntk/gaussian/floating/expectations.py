@@ -44,7 +44,7 @@ class FloatExpectations:
     def __init__(self, phi: Pieces, derivative: Pieces) -> None:
         self._general = General(phi, derivative)
         self._homogeneous = Homogeneous.of(phi)
-        self._fast = fast.Fast(self._general, phi, derivative)
+        self.fast = fast.Fast(self._general, phi, derivative)
 
     def second_moment(self, q: Array) -> Array:
         """``E phi(u)^2`` for ``u ~ N(0, q)``, elementwise; depends on ``q`` alone, bit for bit."""
@@ -105,7 +105,7 @@ class FloatExpectations:
         rest = np.nonzero(~same)[0]
         if len(rest):
             variances = fast.Variances(values, np.sqrt(phi2), np.sqrt(slope2))
-            found = self._fast.serve(fast.Pairs(variances, i[rest], j[rest], delta[rest], sign[rest]))
+            found = self.fast.serve(fast.Pairs(variances, i[rest], j[rest], delta[rest], sign[rest]))
             dual[rest], gap[rest], slopes[rest] = found.dual, found.gap, found.derivative_dual
         return PairExpectations(dual, gap, slopes)
 

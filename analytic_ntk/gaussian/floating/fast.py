@@ -33,7 +33,7 @@ AGREEMENT = 5e-14
 _TABLE_PAIRS = 400
 _SERIES_PAIRS = 400
 _MOST_TABLES = 12
-_MOST_VARIANCES = 3000
+MOST_VARIANCES = 3000
 _KEPT = 64
 _PROBES = 12
 _EQUAL = 4e-15
@@ -195,11 +195,11 @@ class Fast:
 
     def _by_series(self, pairs: Pairs) -> Served:
         used = np.unique(np.concatenate([pairs.i, pairs.j]))
-        if len(pairs) < max(_SERIES_PAIRS, len(used)) or len(used) > _MOST_VARIANCES:
+        if len(pairs) < max(_SERIES_PAIRS, len(used)) or len(used) > MOST_VARIANCES:
             return _none_served(pairs)
         place = np.zeros(len(pairs.variances.q), dtype=np.intp)
         place[used] = np.arange(len(used))
-        table = self._coefficients(pairs.variances, used)
+        table = self.coefficients(pairs.variances, used)
         sums = evaluate(table, place[pairs.i], place[pairs.j], pairs.delta, pairs.sign)
         scale = pairs.scale
         near = np.sign(sums.rho) * (1 - sums.opening)
@@ -207,14 +207,15 @@ class Fast:
         found = dual, scale * sums.opening, pairs.slope_scale * sums.slope
         return *found, self._kept(pairs, found, sums.served)
 
-    def _coefficients(self, variances: Variances, used: Index) -> Coefficients:
+    def coefficients(self, variances: Variances, used: Index) -> Coefficients:
+        """The Hermite coefficients at some of the variances, kept."""
         q = variances.q[used]
         # the coefficients are linear in phi, so they see the square root of the weight of phi^2
         reach = float(np.max(self.general.reach(np.sqrt(q)))) + 1.5
         size = int(np.ceil(np.log2(reach * float(np.sqrt(q[-1])))))
         key = (size, self.general.level, reach)
         if key not in self._series:
-            self._series = {key: Memo(2 * MOST_TERMS, 2 * _MOST_VARIANCES)}
+            self._series = {key: Memo(2 * MOST_TERMS, 2 * MOST_VARIANCES)}
         mesh = self.general.mesh(size, self.general.level)
 
         def compute(missing: Array) -> Array:

@@ -67,15 +67,15 @@ def plane(
     for start in range(0, len(block.delta), size):
         where = slice(start, start + size)
         part_block = block.rows(where)
-        anchors, active = _anchors(inner_mesh, part_block)
-        outer = _outer_nodes(mesh, inner_mesh, part_block, anchors, active, rule)
+        anchors, active = meetings(inner_mesh, part_block)
+        outer = outer_nodes(mesh, inner_mesh, part_block, anchors, active, rule)
         sums = _integrate(phi, derivative, inner_mesh, part_block, outer, anchors, active, sign, rule)
         for result, total in zip(results, sums, strict=True):
             result[where] = total
     return results[0], results[1], results[2], results[3]
 
 
-def _anchors(inner: Mesh, block: Block) -> tuple[Array, NDArray[np.bool_]]:
+def meetings(inner: Mesh, block: Block) -> tuple[Array, NDArray[np.bool_]]:
     """Where ``v`` meets its breakpoints as ``T = 0``, in units of ``X``; the last anchor is 0."""
     r = 1 - block.delta
     s = np.sqrt(block.delta * (2 - block.delta))
@@ -94,7 +94,7 @@ def _nearest(distance: Array, active: NDArray[np.bool_]) -> tuple[Index, Array]:
     return number, np.take_along_axis(distance, number[:, :, None], axis=2)[:, :, 0]
 
 
-def _outer_nodes(
+def outer_nodes(
     mesh: Mesh, inner: Mesh, block: Block, anchors: Array, active: NDArray[np.bool_], rule: Rule
 ) -> Outer:
     r = 1 - block.delta
@@ -223,9 +223,7 @@ def _integrate(
     return [sum_by(pair, weight * term, len(block.delta)) for term in terms]
 
 
-def _inner(
-    phi: PartFunctions,
-    derivative: PartFunctions,
+def inner_nodes(
     inner: Mesh,
     block: Block,
     anchors: Array,
@@ -235,8 +233,8 @@ def _inner(
     offset: Array,
     sign: int,
     rule: Rule,
-) -> tuple[Array, Array, Array]:
-    """Mean and variance of ``phi(v)/m2`` and mean of ``phi'(v)`` over ``T``, for every outer node."""
+) -> tuple[Index, Index, Array, Array]:
+    """Nodes of the inner integral, one row per panel: its outer node, the part of phi, ``v``, the weights."""
     delta, root2 = block.delta[pair], block.root2[pair]
     r, s = 1 - delta, np.sqrt(delta * (2 - delta))
     anchor = anchors[pair, number]
@@ -254,6 +252,24 @@ def _inner(
     t = low[:, None] + width[:, None] * rule.points
     weight = width[:, None] * rule.weights * gauss_weight(t)
     v = (sign * root2[row])[:, None] * (mean[row][:, None] + s[row][:, None] * t)
+    return row, part, v, weight
+
+
+def _inner(
+    phi: PartFunctions,
+    derivative: PartFunctions,
+    inner: Mesh,
+    block: Block,
+    anchors: Array,
+    active: NDArray[np.bool_],
+    pair: Index,
+    number: Index,
+    offset: Array,
+    sign: int,
+    rule: Rule,
+) -> tuple[Array, Array, Array]:
+    """Mean and variance of ``phi(v)/m2`` and mean of ``phi'(v)`` over ``T``, for every outer node."""
+    row, part, v, weight = inner_nodes(inner, block, anchors, active, pair, number, offset, sign, rule)
     g = phi(part, v) / block.rms2[pair[row]][:, None]
     count = len(pair)
     average = sum_by(row, np.sum(weight * g, axis=1), count)
