@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from analytic_ntk.activation import Activation, constant
 from analytic_ntk.arithmetic.functions import Phi, sigmoid, softplus
 from analytic_ntk.errors import DomainError, UndecidedError
+from analytic_ntk.network import Network
 from analytic_ntk.notation import x
 
 t, y, z = sp.symbols("t y z")
@@ -423,3 +424,9 @@ def test_breakpoints_are_numbers_that_balls_know() -> None:
         assert not point.has(sp.atanh, sp.asinh)
     with pytest.raises(DomainError, match="breakpoint at erfinv"):
         Activation.parse("Max(erf(x) - 1/2, 0)")
+
+
+def test_a_breakpoint_that_is_zero_in_disguise_is_refused_clearly() -> None:
+    phi = Activation.parse("Max(x - (4*atan(1/5) - atan(1/239) - pi/4), 0)")
+    with pytest.raises(DomainError, match="can be decided"):
+        Network.mlp(phi, 1, 1, 0).at(1, "1/2", 1, 20)

@@ -167,3 +167,22 @@ def test_a_warning_says_what_would_be_faster(monkeypatch: pytest.MonkeyPatch) ->
 def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     network("relu", 1).gram(sphere(80, 3), progress=True)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(not tiles.COMPILED, reason="without numba")
+def test_calls_in_several_threads_leave_the_pools_as_they_were() -> None:
+    """The second call begins within the first and ends after it."""
+    from threadpoolctl import threadpool_info
+
+    def threads() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info()]
+
+    before = threads()
+    first, second = tiles.one_thread_each(), tiles.one_thread_each()
+    first.__enter__()
+    second.__enter__()
+    assert set(threads()) == {1}
+    first.__exit__(None, None, None)
+    assert set(threads()) == {1}
+    second.__exit__(None, None, None)
+    assert threads() == before

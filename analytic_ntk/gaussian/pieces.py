@@ -272,14 +272,19 @@ def _between(low: sp.Expr, high: sp.Expr) -> sp.Expr:
     if low is -sp.oo and high is sp.oo:
         return sp.Rational(1, 7)
     if low is -sp.oo:
-        return (sp.floor(high) if high.is_number else high) - 1
+        return (_integer_near(high) if high.is_number else high) - 2
     if high is sp.oo:
-        return (sp.ceiling(low) if low.is_number else low) + 1
+        return (_integer_near(low) if low.is_number else low) + 2
     if low.is_number and high.is_number and not (low.is_Rational and high.is_Rational):
         width = float(high - low)
         middle = sp.Rational(str(sp.N((low + high) / 2, 20 + max(0, int(-np.log10(width))))))
         return middle
     return (low + high) / 2
+
+
+def _integer_near(number: sp.Expr) -> sp.Integer:
+    """Within 1 of a number: not its floor, which sympy cannot tell of a 0 in disguise."""
+    return sp.Integer(int(sp.N(number, 60)))
 
 
 def _sign_between(guard: sp.Expr, low: sp.Expr, high: sp.Expr) -> int:

@@ -10,8 +10,9 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
-from typing import TypeVar
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,13 +154,33 @@ def _plain(curves: list[Curve]) -> Evaluate:
     return evaluate
 
 
-def one_thread_each() -> AbstractContextManager[object]:
+class _Limit:
+    """What calls in several threads share: the pools are freed when the last one is done."""
+
+    lock = Lock()
+    callers = 0
+    limits: Any = None
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
     """The products run on one thread each: the pools of numpy and ours would fight."""
     if not COMPILED:
-        return nullcontext()
+        yield
+        return
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(limits=1)
+    with _Limit.lock:
+        _Limit.callers += 1
+        if _Limit.callers == 1:
+            _Limit.limits = threadpool_limits(limits=1)
+    try:
+        yield
+    finally:
+        with _Limit.lock:
+            _Limit.callers -= 1
+            if _Limit.callers == 0:
+                _Limit.limits.restore_original_limits()
 
 
 def on_threads(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
