@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from analytic_ntk.errors import DomainError
 from analytic_ntk.gram.curve import curves
 from analytic_ntk.gram.general import by_surfaces
-from analytic_ntk.gram.inputs import SPREAD, Inputs, data
+from analytic_ntk.gram.inputs import Inputs, data
 from analytic_ntk.gram.pairs import fill_by_pairs, require_finite
 from analytic_ntk.gram.progress import counting
 from analytic_ntk.gram.tiles import COMPILED, fill
@@ -57,8 +57,8 @@ def gram(
         raise DomainError(f"X with {first.shape[1]} and Y with {second.shape[1]} columns", "equal dimensions")
     single = all(np.asarray(value).dtype == np.float32 for value in (X, Y) if value is not None)
     dtype = np.dtype(np.float32 if single else np.float64)
-    one = Inputs(first)
-    two = one if Y is None else Inputs(second)
+    one = Inputs(first, dtype)
+    two = one if Y is None else Inputs(second, dtype)
     chosen = {"nngp": (0,), "ntk": (1,), "both": (0, 1)}[kernel]
     if not COMPILED and len(first) * len(second) >= MANY:
         warnings.warn(SLOW, stacklevel=3)
@@ -119,7 +119,7 @@ def one_norm(layers: Sequence[Layer], one: Inputs, two: Inputs) -> tuple[float, 
         return 1.0, 1.0, True
     if one.level is None or two.level is None:
         return None
-    return one.level, one.level if abs(one.level - two.level) <= SPREAD * one.level else two.level, False
+    return one.level, one.level if abs(one.level - two.level) <= one.spread * one.level else two.level, False
 
 
 def _is_homogeneous(layers: Sequence[Layer]) -> bool:

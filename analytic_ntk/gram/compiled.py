@@ -52,7 +52,7 @@ def _near(rho: Array, bound: Any, row: int, start: int, places: Index, count: in
 def powers(
     tile: Array, values: Array, width: int, c: Array, roots: int, numbers: Numbers, bound: Any, places: Index
 ) -> int:
-    """``values = sum_k c[s, k] t^k`` by Horner's rule, eight coefficients at a time.
+    """``values = sum_k c[s, k] t^k`` by Horner's rule, eight coefficients at a time, and four at the end.
 
     Returns how many ``|rho|`` exceed ``bound``, and notes them in ``places`` ``(3, room)``.
     """
@@ -68,7 +68,9 @@ def powers(
             count = _near(rho, bound, i, start, places, count)
             for j in range(size):
                 p[j] = zero
-            for k in range(c.shape[1] - 8, -1, -8):
+            k = c.shape[1]
+            while k >= 8:
+                k -= 8
                 a0, a1, a2, a3, a4, a5, a6, a7 = (
                     c[0, k], c[0, k + 1], c[0, k + 2], c[0, k + 3],
                     c[0, k + 4], c[0, k + 5], c[0, k + 6], c[0, k + 7],
@@ -88,6 +90,15 @@ def powers(
                     q = q * y + (a1 if right else b1)
                     q = q * y + (a0 if right else b0)
                     p[j] = q
+            if k:
+                a0, a1, a2, a3 = c[0, 0], c[0, 1], c[0, 2], c[0, 3]
+                b0, b1, b2, b3 = c[1, 0], c[1, 1], c[1, 2], c[1, 3]
+                for j in range(size):
+                    y, q, right = t[j], p[j], rho[j] >= zero
+                    q = q * y + (a3 if right else b3)
+                    q = q * y + (a2 if right else b2)
+                    q = q * y + (a1 if right else b1)
+                    p[j] = q * y + (a0 if right else b0)
             for j in range(size):
                 out[j] = p[j]
     return count

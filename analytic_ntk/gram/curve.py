@@ -34,7 +34,7 @@ SMALL = 1e-15
 """Coefficients below this, relative to the largest value, are left out."""
 STABLE = 20.0
 """Monomial coefficients whose sizes add up to more than this times the largest value are not used."""
-GROUP = 8
+GROUP = 4
 """Compiled code takes this many coefficients at a time."""
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from analytic_ntk.gram.inputs import Inputs
 from analytic_ntk.gram.pairs import BLOCK_PAIRS, of_pairs, require_finite
 from analytic_ntk.gram.surface import APART, BETWEEN, Cell, Surface, Zone, cells, diagonal, surfaces, variable
-from analytic_ntk.gram.tiles import COMPILED, ROWS, mirror, on_threads, one_thread_each
+from analytic_ntk.gram.tiles import COMPILED, FEW_ROWS, mirror, on_threads, one_thread_each, rows_of_a_block
 from analytic_ntk.layers import Layer
 
 Array = NDArray[np.floating]
@@ -121,7 +121,7 @@ def _known(
 
 def _near_share(one: Inputs, two: Inputs) -> float:
     """The part of the pairs that are near, as seen in some rows."""
-    sample = one.direction[:: -(-len(one.q) // ROWS)]
+    sample = one.direction[:: -(-len(one.q) // FEW_ROWS)]
     return float(np.mean(np.abs(sample @ two.direction.T) > FAR))
 
 
@@ -195,10 +195,11 @@ def _fill(
             _between(plan, plan.between, matrices, places[:, ~nearest])
         recur(first.order[places[0, nearest]], second.order[places[1, nearest]])
 
+    size = rows_of_a_block(len(first.order))
     works = [
-        (cell, slice(start, min(start + ROWS, part.stop)))
+        (cell, slice(start, min(start + size, part.stop)))
         for cell, part in first.parts
-        for start in range(part.start, part.stop, ROWS)
+        for start in range(part.start, part.stop, size)
     ]
     waiting: list[tuple[Index, Array]] = []
     with one_thread_each():

@@ -11,8 +11,8 @@ from analytic_ntk.errors import DomainError
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
-SPREAD = 8 * np.finfo(float).eps
-"""Squared norms that differ by no more than this, relatively, are one."""
+SPREAD = {np.dtype(kind): 8 * float(np.finfo(kind).eps) for kind in (np.float64, np.float32)}
+"""Squared norms of data of a type that differ by no more than this, relatively, are one."""
 
 
 def data(value: ArrayLike, name: str) -> Array:
@@ -39,7 +39,8 @@ def data(value: ArrayLike, name: str) -> Array:
 class Inputs:
     """Rows with their squared norms per dimension and their directions."""
 
-    def __init__(self, data: Array) -> None:
+    def __init__(self, data: Array, dtype: np.dtype = np.dtype(np.float64)) -> None:  # noqa: B008
+        self.spread = SPREAD[dtype]
         scale = np.max(np.abs(data), axis=1)
         safe = np.where(scale > 0, scale, 1.0)
         unit = data / safe[:, None]
@@ -61,7 +62,7 @@ class Inputs:
     def level(self) -> float | None:
         """The one value of all ``q``, if there is one."""
         middle = float(np.median(self.q))
-        return middle if float(np.max(np.abs(self.q - middle))) <= SPREAD * middle else None
+        return middle if float(np.max(np.abs(self.q - middle))) <= self.spread * middle else None
 
 
 def defect(one: Inputs, two: Inputs, rows: Index, columns: Index, sign: Array) -> Array:

@@ -28,8 +28,10 @@ Result = TypeVar("Result")
 Evaluate = Callable[[Array, list[Array], int], Places | None]
 """From a block of correlations to the blocks of the kernels, in the first so many columns; the places near
 ``rho = +-1``, unless they are too many."""
-ROWS = 64
-"""Rows of a block; never depends on the threads, so neither do the values."""
+ROWS = 256
+"""Rows of a block: a product packs its right factor anew for each."""
+FEW_ROWS = 64
+"""For matrices of less than eight such blocks. Neither depends on the threads, so neither do the values."""
 BATCH = 1 << 16
 NEAR = 0.99
 """Above this |rho| the product has lost digits of ``1 - |rho|``."""
@@ -53,9 +55,10 @@ def fill(
     second = first if two is one else np.ascontiguousarray(two.direction, dtype=dtype)
     seen = [rounded(curve, dtype) for curve in curves]
     evaluate = _compiled(seen, dtype) if COMPILED else _plain(seen)
+    size = rows_of_a_block(len(first))
 
     def block(start: int) -> int:
-        stop = min(start + ROWS, len(first))
+        stop = min(start + size, len(first))
         width = stop if two is one else len(second)
         tiles = [matrix[start:stop] for matrix in matrices]
         rho = tiles[-1]  # the last kernel takes the place of the product
@@ -73,13 +76,17 @@ def fill(
         return stop - start
 
     roots = [np.sqrt(inputs.q).astype(dtype) for inputs in (one, two)]
-    starts = range(0, len(first), ROWS)
+    starts = range(0, len(first), size)
     with one_thread_each():
         for count in on_threads(block, starts) if COMPILED else map(block, starts):
             step(count)
     if two is one:
         for matrix in matrices:
             mirror(matrix)
+
+
+def rows_of_a_block(count: int) -> int:
+    return ROWS if count >= 8 * ROWS else FEW_ROWS
 
 
 def _near(rho: Array) -> Places:

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber
 from analytic_ntk.gram import data
-from analytic_ntk.gram.inputs import SPREAD, Inputs
+from analytic_ntk.gram.inputs import Inputs
 from analytic_ntk.large.sketch import power_sketches, product_sketch
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
 from analytic_ntk.layers.elementwise import on_arrays
@@ -65,7 +65,7 @@ class SeriesFeatures:
         if inputs.data.shape[1] != self.dim:
             raise DomainError(f"X with {inputs.data.shape[1]} columns", f"{self.dim}")
         if not self.homogeneous:
-            away = np.abs(inputs.q - self.variance) > SPREAD * self.variance
+            away = np.abs(inputs.q - self.variance) > inputs.spread * self.variance
             if np.any(away):
                 row = int(np.argmax(away))
                 raise DomainError(
