@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from analytic_ntk import Dense, LayerNorm, Network, Nonlinearity, Residual, activations
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import exactly
-from analytic_ntk.gram import general, pairs, surface, tiles
+from analytic_ntk.gram import curve, general, kept, pairs, surface, tiles
 from analytic_ntk.gram.inputs import Inputs
 from analytic_ntk.gram.pairs import fill_by_pairs
 from analytic_ntk.gram.surface import APART, BETWEEN, cells, surfaces
@@ -170,3 +172,35 @@ def test_what_no_polynomial_follows_and_what_overflows(monkeypatch: pytest.Monke
         Network.mlp(activations.exp, 2, 2, 0).gram(20 * X)
     zeros = np.zeros((300, 3))
     assert np.array_equal(network("relu").gram(zeros), by_pairs(network("relu"), zeros)[1])
+
+
+@pytest.mark.parametrize("equal", [True, False])
+def test_polynomials_are_kept_on_disk(equal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forget() -> None:
+        surface._surfaces.cache_clear()
+        curve._curves.cache_clear()
+
+    monkeypatch.setenv(kept.FOLDER, str(tmp_path / "new"))
+    net, X = network("relu"), cloud(300, 30)[8:]
+    X = X * np.sqrt(30 / np.sum(X * X, axis=1, keepdims=True)) if equal else X
+    forget()
+    first = net.gram(X)
+    (file,) = (tmp_path / "new").iterdir()
+    forget()
+    monkeypatch.setattr(surface, "dct", None)  # nothing is made anew
+    monkeypatch.setattr(curve, "dct", None)
+    assert np.array_equal(net.gram(X), first)
+    monkeypatch.undo()
+    monkeypatch.setenv(kept.FOLDER, str(tmp_path / "new"))
+    file.write_bytes(file.read_bytes()[:1000])  # damaged: made anew
+    forget()
+    assert np.array_equal(net.gram(X), first)
+    forget()
+    network("gelu").gram(X)
+    assert len(list((tmp_path / "new").iterdir())) == 2
+    forget()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(kept.FOLDER, str(tmp_path / "file"))
+    with pytest.raises(DomainError, match="folder that can be written"):
+        net.gram(X)
+    forget()

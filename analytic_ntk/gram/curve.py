@@ -20,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
 
+from analytic_ntk.gram.kept import Arrays, kept
 from analytic_ntk.layers import Layer
 from analytic_ntk.pair import Pair
 from analytic_ntk.systems.float64 import Float64
 
 Array = NDArray[np.float64]
 ORDERS = (32, 64, 128)
+"""Each twice the one before: its nodes are among the next ones."""
 ROOTS = (0, 1, 2, 3)
 """``p = 2^root``."""
 NOISE = 1e-13
@@ -102,7 +104,24 @@ def _curves(layers: tuple[Layer, ...], q11: float, q22: float) -> tuple[Curve, C
         found = np.array([pair.q12, pair.ntk])
         return found if np.all(np.isfinite(found)) else np.full_like(found, np.nan)
 
-    return fit(recursion)
+    def make() -> Arrays | None:
+        made = fit(recursion)
+        if made is None:
+            return None
+        each = [(curve.chebyshev, np.array([curve.roots, *curve.ends, curve.error])) for curve in made]
+        return {
+            f"{part}{k}": array for k, pair in enumerate(each) for part, array in zip("cn", pair, strict=True)
+        }
+
+    found = kept(layers, f"curves {q11.hex()} {q22.hex()}", make)
+    if found is None:
+        return None
+    nngp, ntk = (
+        Curve(found[f"c{k}"], int(roots), (float(one), float(other)), float(error))
+        for k in (0, 1)
+        for roots, one, other, error in (found[f"n{k}"],)
+    )
+    return nngp, ntk
 
 
 def pair_at(w: Array, sign: int, q11: float, q22: float) -> Pair:
@@ -127,11 +146,15 @@ def fit(recursion: Callable[[Array, int], Array]) -> tuple[Curve, Curve] | None:
 
 
 def _fit(recursion: Callable[[Array, int], Array], roots: int) -> tuple[Curve, Curve] | None:
-    ends = [recursion(np.zeros(1), sign)[:, 0] for sign in (1, -1)]
+    values = np.empty((2, 2, 0))  # 2 signs, 2 kernels, nodes
     for order in ORDERS:
-        nodes = np.cos(np.pi * np.arange(order + 1) / order)
-        w = ((nodes + 1.0) / 2.0) ** (2**roots)
-        values = np.array([recursion(w, sign) for sign in (1, -1)])  # (2 signs, 2 kernels, order + 1)
+        w = ((np.cos(np.pi * np.arange(order + 1) / order) + 1.0) / 2.0) ** (2**roots)
+        if values.shape[2]:  # every other node is known
+            known, values = values, np.empty((2, 2, order + 1))
+            values[:, :, ::2] = known
+            values[:, :, 1::2] = [recursion(w[1::2], sign) for sign in (1, -1)]
+        else:
+            values = np.array([recursion(w, sign) for sign in (1, -1)])
         if not np.all(np.isfinite(values)):
             return None
         coefficients = dct(values, type=1, axis=-1) / order
@@ -140,15 +163,15 @@ def _fit(recursion: Callable[[Array, int], Array], roots: int) -> tuple[Curve, C
         noise = np.abs(coefficients[..., -order // 4 :]).max(axis=(0, 2))
         if np.any(noise > NOISE * scale):
             continue
-        return _checked(recursion, roots, coefficients, ends, scale)
+        return _checked(recursion, roots, coefficients, values[:, :, -1], scale)
     return None
 
 
 def _checked(
-    recursion: Callable[[Array, int], Array], roots: int, coefficients: Array, ends: list[Array], scale: Array
+    recursion: Callable[[Array, int], Array], roots: int, coefficients: Array, ends: Array, scale: Array
 ) -> tuple[Curve, Curve] | None:
     """The curves, if they meet the recursion at points that are spread evenly and near the ends."""
-    w = np.concatenate([(np.arange(24) + 0.381966) / 24, 10.0 ** -np.arange(2.0, 9.0)])
+    w = np.concatenate([(np.arange(16) + 0.381966) / 16, 10.0 ** -np.arange(2.0, 9.0, 2.0)])
     truth = [recursion(w, sign) for sign in (1, -1)]
     found = []
     for kernel in (0, 1):

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from scipy.fft import dct
 
 from analytic_ntk.errors import DomainError
+from analytic_ntk.gram.kept import Arrays, kept
 from analytic_ntk.layers import Layer
 from analytic_ntk.pair import Pair
 from analytic_ntk.systems.float64 import Float64
@@ -169,6 +170,31 @@ def surfaces(layers: Sequence[Layer], among: tuple[Cell, ...], zone: Zone) -> Su
 
 @lru_cache(maxsize=32)
 def _surfaces(layers: tuple[Layer, ...], among: tuple[Cell, ...], zone: Zone) -> Surfaces | None:
+    pairs = [(a, b) for a in among for b in among]
+
+    def make() -> Arrays | None:
+        made = _made(layers, among, zone)
+        if made is None:
+            return None
+        found = {}
+        for number, pair in enumerate(pairs):
+            for k, surface in enumerate(made[pair]):
+                found[f"c{number} {k}"] = surface.coefficients
+                found[f"s{number} {k}"] = np.array([surface.error, *surface.sizes])
+        return found
+
+    found = kept(layers, f"surfaces {zone} {among}", make)
+    if found is None:
+        return None
+
+    def surface(number: int, k: int) -> Surface:
+        error, *sizes = found[f"s{number} {k}"].tolist()
+        return Surface(found[f"c{number} {k}"], tuple(map(int, sizes)), zone, error)
+
+    return {pair: (surface(number, 0), surface(number, 1)) for number, pair in enumerate(pairs)}
+
+
+def _made(layers: tuple[Layer, ...], among: tuple[Cell, ...], zone: Zone) -> Surfaces | None:
     fitted = _fitted(layers, among, zone)
     if fitted is None:
         return None
