@@ -76,9 +76,27 @@ class Curve:
 
     def at(self, w: Array, negative: NDArray[np.bool_]) -> Array:
         """Values at ``rho = +-(1 - w^2)``, exactly the ends at ``w = 0``."""
-        t = 2.0 * w ** (0.5**self.roots) - 1.0
-        values = np.where(negative, _clenshaw(self.chebyshev[1], t), _clenshaw(self.chebyshev[0], t))
+        values = np.empty_like(w)
+        for k, chosen in enumerate((~negative, negative)):
+            values[chosen] = _clenshaw(self.chebyshev[k], self._variable(w[chosen]))
         return np.where(w == 0, np.where(negative, self.ends[1], self.ends[0]), values)
+
+    def on(self, w: NDArray[np.floating], side: int) -> NDArray[np.floating]:
+        """Values for ``rho >= 0`` (0) or ``rho < 0`` (1), in the type of ``w``."""
+        t = self._variable(w)
+        if self.monomials is None:
+            return _clenshaw(self.chebyshev[side].astype(t.dtype), t)
+        *rest, last = self.monomials[side].astype(t.dtype)
+        values = np.full_like(t, last)
+        for coefficient in reversed(rest):
+            values *= t
+            values += coefficient
+        return values
+
+    def _variable(self, w: NDArray[np.floating]) -> NDArray[np.floating]:
+        for _ in range(self.roots):
+            w = np.sqrt(w)
+        return 2 * w - 1
 
 
 @lru_cache(maxsize=256)
@@ -207,8 +225,11 @@ def _monomials(chebyshev: Array) -> Array:
     return np.array([entry / common for entry in total])
 
 
-def _clenshaw(coefficients: Array, t: Array) -> Array:
-    one, two = np.zeros_like(t), np.zeros_like(t)
+def _clenshaw(coefficients: NDArray[np.floating], t: NDArray[np.floating]) -> NDArray[np.floating]:
+    one, two, double = np.zeros_like(t), np.zeros_like(t), 2 * t
     for coefficient in coefficients[:0:-1]:
-        one, two = 2.0 * t * one - two + coefficient, one
+        two *= -1
+        two += coefficient
+        two += double * one
+        one, two = two, one
     return t * one - two + coefficients[0]

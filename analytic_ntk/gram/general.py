@@ -273,14 +273,17 @@ def _plain(
     right: Array,
 ) -> None:
     for row, rho, coefficients in zip(rows, tile, c, strict=True):
-        t, negative = variable(np.sqrt(np.maximum(1 - np.abs(rho), 0)), APART), rho < 0
-        total, begin = np.zeros_like(t), 0
-        for size, weights in zip(sizes, basis, strict=True):
-            value = np.zeros_like(t)
-            for k in range(begin + size - 1, begin - 1, -1):
-                value *= t
-                value += np.where(negative, coefficients[k + size], coefficients[k])
-            value *= weights
-            total += value
-            begin += 2 * size
-        matrix[row, columns] = total * right
+        for side, chosen in enumerate((np.flatnonzero(rho >= 0), np.flatnonzero(rho < 0))):
+            t = variable(np.sqrt(np.maximum(1 - np.abs(rho[chosen]), 0)), APART)
+            total, begin = np.zeros_like(t), 0
+            for size, weights in zip(sizes, basis, strict=True):
+                value = np.zeros_like(t)
+                first = begin + side * size
+                for coefficient in coefficients[first : first + size][::-1]:
+                    value *= t
+                    value += coefficient
+                value *= weights[chosen]
+                total += value
+                begin += 2 * size
+            total *= right[chosen]
+            matrix[row, columns[chosen]] = total

@@ -33,6 +33,8 @@ ROWS = 256
 FEW_ROWS = 64
 """For matrices of less than eight such blocks. Neither depends on the threads, so neither do the values."""
 BATCH = 1 << 16
+CACHED = 1 << 13
+"""Values that numpy takes through all coefficients at a time: they stay in the cache."""
 NEAR = 0.99
 """Above this |rho| the product has lost digits of ``1 - |rho|``."""
 COMPILED = all(importlib.util.find_spec(name) is not None for name in ("numba", "threadpoolctl"))
@@ -152,10 +154,15 @@ def _compiled(curves: list[Curve], dtype: np.dtype) -> Evaluate:
 def _plain(curves: list[Curve]) -> Evaluate:
     def evaluate(rho: Array, tiles: list[Array], width: int) -> Places | None:
         places = _near(rho[:, :width])
-        negative = rho[:, :width] < 0
-        w = np.sqrt(np.maximum(1 - np.abs(rho[:, :width]), 0))
-        for curve, tile in zip(curves, tiles, strict=True):
-            tile[:, :width] = curve.at(w, negative)
+        rows = max(1, CACHED // width)
+        for start in range(0, len(rho), rows):
+            part = rho[start : start + rows, :width]
+            outs = [tile[start : start + rows, :width] for tile in tiles]
+            signs = [part >= 0, part < 0]
+            w = [np.sqrt(np.maximum(1 - np.abs(part[sign]), 0)) for sign in signs]
+            for curve, out in zip(curves, outs, strict=True):  # the last takes the place of rho
+                for k, sign in enumerate(signs):
+                    out[sign] = curve.on(w[k], k)
         return places
 
     return evaluate
