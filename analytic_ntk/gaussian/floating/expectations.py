@@ -9,7 +9,8 @@ from analytic_ntk.errors import DomainError
 from analytic_ntk.gaussian.floating import fast
 from analytic_ntk.gaussian.floating.angular import Homogeneous
 from analytic_ntk.gaussian.floating.closed import Covariance
-from analytic_ntk.gaussian.floating.general import General, PairExpectations, overflow
+from analytic_ntk.gaussian.floating.general import General, PairExpectations
+from analytic_ntk.gaussian.floating.grids import overflow
 from analytic_ntk.gaussian.pieces import Pieces
 
 Array = NDArray[np.float64]

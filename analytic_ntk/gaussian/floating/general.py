@@ -13,10 +13,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from analytic_ntk.errors import DomainError, PrecisionError
-from analytic_ntk.gaussian.floating.line import FINER, USUAL, line_nodes, reach_of, second_moments
+from analytic_ntk.errors import PrecisionError
+from analytic_ntk.gaussian.floating.grids import Grids, overflow
+from analytic_ntk.gaussian.floating.line import FINER, USUAL, line_nodes, second_moments
 from analytic_ntk.gaussian.floating.memo import Memo
-from analytic_ntk.gaussian.floating.mesh import Mesh, PartFunctions, build_mesh
+from analytic_ntk.gaussian.floating.mesh import PartFunctions
 from analytic_ntk.gaussian.floating.plane import Block, diagonal, plane
 from analytic_ntk.gaussian.pieces import Pieces
 
@@ -35,15 +36,6 @@ class PairExpectations:
     derivative_dual: Array
 
 
-def overflow(what: str, q: float) -> DomainError:
-    """The error for a moment that float64 cannot hold."""
-    return DomainError(
-        f"E phi(u)^2 of {what} at variance {q:.6g}",
-        "a kernel that float64 can represent",
-        "use the certified path, or smaller variances",
-    )
-
-
 class General:
     """Gaussian expectations of ``phi`` and its derivative by quadrature on a mesh fitted to ``phi``."""
 
@@ -55,8 +47,8 @@ class General:
         self.functions = (self.phi, self.derivative)
         self.phi_at_zero = self.phi.at(0.0)
         self.slope_at_zero = self.derivative.at(0.0)
-        self._meshes: dict[tuple[int, int], Mesh] = {}
-        self._reaches = Memo(1)
+        grids = Grids(self.functions, self.breaks, self.name)
+        self.mesh, self.reach = grids.mesh, grids.reach
         self._moments = Memo(2)
         self.level = 0
 
@@ -67,28 +59,6 @@ class General:
         value = self.phi.whole(grid)
         value = value[np.isfinite(value)]
         return bool(np.all(value >= 0) or np.all(value <= 0))
-
-    def mesh(self, size: int, level: int) -> Mesh:
-        """The mesh on ``[-2^size, 2^size]``, bisected ``level`` times more than needed."""
-        if (size, level) not in self._meshes:
-            if level:
-                found = self.mesh(size, level - 1).finer()
-            else:
-                found = build_mesh(self.functions, self.breaks, 2.0**size, lambda: self.name)
-            self._meshes[size, level] = found
-        return self._meshes[size, level]
-
-    def reach(self, root_q: Array) -> Array:
-        """:func:`reach_of`, kept."""
-        keys, inverse = np.unique(root_q, return_inverse=True)
-        return self._reaches.get(keys, lambda missing: self._new_reach(missing)[:, None])[inverse, 0]
-
-    def _new_reach(self, root_q: Array) -> Array:
-        """Standard deviations that matter, per entry of ``root_q``."""
-        found = reach_of(self.functions, root_q)
-        if np.any(np.isnan(found)):
-            raise overflow(self.name, float(root_q[np.isnan(found)][0] ** 2))
-        return found
 
     def moments(self, q: Array) -> tuple[Array, Array]:
         """``E phi(u)^2`` and ``E phi'(u)^2`` for distinct ascending ``q``; they depend on ``q`` alone."""

@@ -23,19 +23,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytic_ntk.errors import PrecisionError
-from analytic_ntk.gaussian.floating.general import overflow
+from analytic_ntk.gaussian.floating.grids import Grids, overflow
 from analytic_ntk.gaussian.floating.line import (
     FINER,
     USUAL,
     Rule,
     gauss_weight,
     line_nodes,
-    reach_of,
     subdivide,
     sum_by,
 )
 from analytic_ntk.gaussian.floating.memo import Memo
-from analytic_ntk.gaussian.floating.mesh import Mesh, PartFunctions, build_mesh
+from analytic_ntk.gaussian.floating.mesh import Mesh, PartFunctions
 from analytic_ntk.gaussian.floating.plane import Block, inner_nodes, meetings, outer_nodes
 from analytic_ntk.gaussian.pieces import Pieces
 
@@ -84,26 +83,9 @@ class Partials:
         # of phi, of its square, and of the same of phi', at each breakpoint
         self.jumps = [_jumps(f, self.breaks) for f in (self.phi, self.slope)]
         self.level = 0
-        self._meshes: dict[tuple[int, int], Mesh] = {}
+        grids = Grids(self.functions, self.breaks, self.name)
+        self.mesh, self.reach = grids.mesh, grids.reach
         self._moments = Memo(2)
-
-    def mesh(self, size: int, level: int) -> Mesh:
-        """The mesh on ``[-2^size, 2^size]``, bisected ``level`` times more than needed."""
-        if (size, level) not in self._meshes:
-            if level:
-                found = self.mesh(size, level - 1).finer()
-            else:
-                found = build_mesh(self.functions, self.breaks, 2.0**size, lambda: self.name)
-            self._meshes[size, level] = found
-        return self._meshes[size, level]
-
-    def reach(self, root_q: Array) -> Array:
-        """Standard deviations that matter."""
-        keys, inverse = np.unique(root_q, return_inverse=True)
-        found = reach_of(self.functions, keys)
-        if np.any(np.isnan(found)):
-            raise overflow(self.name, float(keys[np.isnan(found)][0] ** 2))
-        return found[inverse]
 
     # --------------------------------------------------------------------------- one variance
 
