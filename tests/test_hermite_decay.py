@@ -313,6 +313,12 @@ def test_shape_at_a_singularity(text: str, place: str, mu: str) -> None:
     assert abs(ratio / complex(c) - 1) < 1e-4
 
 
+@pytest.mark.parametrize("text", ["sqrt(tanh(1 + x^2))", "log(tanh(1 + x^2))"])
+def test_zeros_of_curved_functions_are_not_overlooked(text: str) -> None:
+    """tanh(1 + x^2) vanishes at x = i, which is nearer than its poles: not among the located places."""
+    assert None in singular_places(_activation(text).expression)
+
+
 @pytest.mark.parametrize("text", ["tanh(x^3+x)", "sigmoid(x^2-1)", "softplus(2*x^3-x^2)", "tanh(x^4)"])
 def test_places_of_curved_heads(text: str) -> None:
     """The argument takes a singular value there, and numpy finds none lower among 400 of its levels."""

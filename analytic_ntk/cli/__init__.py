@@ -14,16 +14,21 @@ from analytic_ntk.cli import (  # each adds its command to the app
     activations,
     bounds,
     decay,
+    escape,
     finite_width,
     gram,
     hermite,
     kernel,
     laws,
     meanfield,
+    memorization,
     positive,
+    replay,
     report,
     series,
     spectrum,
+    taylor,
+    width,
 )
 from analytic_ntk.cli.app import CLOSED_PIPE, INTERRUPTED, app
 
@@ -34,6 +39,7 @@ __all__ = [
     "app",
     "bounds",
     "decay",
+    "escape",
     "finite_width",
     "gram",
     "hermite",
@@ -41,10 +47,14 @@ __all__ = [
     "laws",
     "main",
     "meanfield",
+    "memorization",
     "positive",
+    "replay",
     "report",
     "series",
     "spectrum",
+    "taylor",
+    "width",
 ]
 
 

@@ -23,4 +23,22 @@ FRECHET = "M. Frechet, Une definition fonctionnelle des polynomes, 1909"
 OYMAK = "S. Oymak, M. Soltanolkotabi, Toward moderate overparameterization, 2019"
 NGUYEN = "Q. Nguyen, M. Mondelli, G. Montufar, Tight bounds on the smallest eigenvalue of the NTK, 2021"
 CHO = "Y. Cho, L. K. Saul, Kernel methods for deep learning, 2009"
+SHILTON = (
+    "A. Shilton, S. Gupta, S. Rana, S. Venkatesh, Gradient descent in neural networks as sequential learning "
+    "in reproducing kernel Banach space, ICML 2023, arXiv:2302.00205"
+)
 ELEMENTARY = "linear algebra"
+BOMBARI = (
+    "S. Bombari, M. H. Amani, M. Mondelli, Memorization and Optimization in Deep Neural Networks with "
+    "Minimum Over-parameterization, NeurIPS 2022 (arXiv:2205.10217)"
+)
+WEYL = "H. Weyl, Das asymptotische Verteilungsgesetz der Eigenwerte, Math. Ann. 71, 1912"
+NICHANI = (
+    "E. Nichani, Y. Bai, J. D. Lee, Identifying good directions to escape the NTK regime and efficiently learn "
+    "low-degree plus sparse polynomials, arXiv:2206.03688, NeurIPS 2022"
+)
+SONG = (
+    "C. Song, A. Ramezani-Kebrya, T. Pethick, A. Eftekhari, V. Cevher, Subquadratic overparameterization for "
+    "shallow neural networks, NeurIPS 2021, arXiv:2111.01875"
+)
+TROPP = "J. A. Tropp, User-friendly tail bounds for sums of random matrices, Theorem 1.1, 2012"

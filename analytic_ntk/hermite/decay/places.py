@@ -41,7 +41,7 @@ def singular_places(part: sp.Expr) -> list[sp.Expr | None]:
 
     def entire(node: sp.Expr) -> sp.Expr:
         curved.append(node)
-        return sp.exp(node.args[0])
+        return sp.erf(node.args[0])  # entire too, and with zeros: under a root or a logarithm not located
 
     rest = part.replace(_is_curved, entire)
     found = list(places_of_singularities(rest))
