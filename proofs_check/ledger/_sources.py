@@ -34,8 +34,8 @@ BOMBARI = (
 )
 WEYL = "H. Weyl, Das asymptotische Verteilungsgesetz der Eigenwerte, Math. Ann. 71, 1912"
 NICHANI = (
-    "E. Nichani, Y. Bai, J. D. Lee, Identifying good directions to escape the NTK regime and efficiently learn "
-    "low-degree plus sparse polynomials, arXiv:2206.03688, NeurIPS 2022"
+    "E. Nichani, Y. Bai, J. D. Lee, Identifying good directions to escape the NTK regime and efficiently "
+    "learn low-degree plus sparse polynomials, arXiv:2206.03688, NeurIPS 2022"
 )
 SONG = (
     "C. Song, A. Ramezani-Kebrya, T. Pethick, A. Eftekhari, V. Cevher, Subquadratic overparameterization for "

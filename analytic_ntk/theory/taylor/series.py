@@ -1,0 +1,232 @@
+"""Taylor kernels as power series in the correlation, and their eigenvalues on the sphere.
+
+With unit weight variance and no bias, at inputs with ``<x, x>/d = 1``,
+
+    first:  sum_k k (k-1) .. (k-j+1) a_k^2 rho^k          all:  .. + j k (k-1) .. (k-j+2) a_k^2 rho^k
+
+(``a_k`` the Hermite coefficients of ``phi``: Mehler's formula, derived ``j`` times by Price's theorem).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import sympy as sp
+from flint import arb, fmpq
+
+from analytic_ntk.activation import constant
+from analytic_ntk.arithmetic.interpret import exact_ball
+from analytic_ntk.arithmetic.precision import bits_for, working_precision
+from analytic_ntk.certify import certify
+from analytic_ntk.enclosure import Enclosure
+from analytic_ntk.errors import DomainError, PrecisionError
+from analytic_ntk.exact import ExactNumber
+from analytic_ntk.hermite.adaptive import require_digits
+from analytic_ntk.layers.units import require_count
+from analytic_ntk.series import MAX_ORDER
+from analytic_ntk.spectrum import SphereSpectrum, multiplicity, power_eigenvalue
+from analytic_ntk.spectrum.harmonics import require_degree, require_dim
+from analytic_ntk.spectrum.powers import eigenvalue_balls, one_sided
+from analytic_ntk.spectrum.structure import Part, Structure, kernel_structure
+from analytic_ntk.theory.taylor.kernel import TaylorKernel
+
+_SPARE = 64
+_FIRST_ORDER = 48
+_MOST_DIGITS = 30
+"""Coefficients are computed to at most so many times the digits asked for."""
+
+
+@dataclass(frozen=True)
+class TaylorSeries:
+    """Coefficients ``c_0 .. c_order`` in ``rho`` for inputs with ``<x, x>/d = variance``; all are >= 0.
+
+    Each is an exact sympy number (0 only where proved) or an enclosure. ``total`` encloses the kernel at
+    ``rho = 1``: what it exceeds the partial sum by bounds the tail at every ``rho``.
+    """
+
+    coefficients: tuple[sp.Expr | Enclosure, ...]
+    total: Enclosure
+    digits: int
+    variance: sp.Expr
+
+    @property
+    def order(self) -> int:
+        return len(self.coefficients) - 1
+
+    def enclosures(self) -> tuple[Enclosure, ...]:
+        """All coefficients as enclosures."""
+        return tuple(c if isinstance(c, Enclosure) else _enclosed(c, self.digits) for c in self.coefficients)
+
+    def tail(self) -> Fraction:
+        """An upper bound of ``sum_{k > order} c_k``."""
+        partial = sum((max(c.lower, Fraction(0)) for c in self.enclosures()), Fraction(0))
+        return max(Fraction(0), self.total.upper - partial)
+
+    def at(self, rho: ExactNumber) -> Enclosure:
+        """The kernel at a rational ``-1 <= rho <= 1``: the partial sum and the tail bound."""
+        number = constant(rho, "rho")
+        if not number.is_Rational or abs(number) > 1:
+            raise DomainError(f"rho = {rho}", "a rational correlation in [-1, 1]")
+        point = Fraction(int(number.p), int(number.q))
+        middle = radius = Fraction(0)
+        for k, c in enumerate(self.enclosures()):
+            middle, radius = middle + c.midpoint * point**k, radius + c.radius * abs(point) ** k
+        return Enclosure(middle, radius + self.tail() * abs(point) ** (self.order + 1))
+
+
+def power_series(
+    kernel: TaylorKernel, order: int, digits: int = 30, variance: ExactNumber = 1
+) -> TaylorSeries:
+    """The coefficients up to ``order`` (at most 2000), exact where the activation's are, else enclosures.
+
+    Radii are at most about ``10^-digits`` of the kernel at ``rho = 1``. Raises :class:`DomainError` for a
+    bad order or variance, :class:`PrecisionError` where the digits cannot be had.
+
+    >>> from analytic_ntk import activations
+    >>> from analytic_ntk.theory import taylor
+    >>> taylor.power_series(taylor.kernel(activations.sin, 2), 5).coefficients
+    (0, 0, 0, exp(-1), 0, exp(-1)/6)
+    """
+    _require_kernel(kernel)
+    require_count(order, "order", 0)
+    if order > MAX_ORDER:
+        raise DomainError(f"order = {order}", f"at most {MAX_ORDER}")
+    kernel._require_numeric()
+    q = constant(variance, "variance")
+    if not q.is_positive:
+        raise DomainError(f"variance = {q}", "a number > 0", "a zero input has no correlation")
+    slope, shift = kernel.weight_variance * q, kernel.bias_variance
+    known = [(part, part.network.series(order, digits + 5, q)) for part in kernel.parts]
+    shape = structure(kernel)
+    exact = all(isinstance(c, sp.Expr) for _, series in known for c in series.nngp)
+    coefficients: list[sp.Expr | Enclosure] = []
+    with working_precision(bits_for(digits) + _SPARE):
+        sums: list[list[sp.Expr]] = [[sp.S.Zero] for _ in range(order + 1)]
+        balls = [arb(0)] * (order + 1)
+        sums[0].append(kernel.constant)
+        balls[0] += exact_ball(kernel.constant).real
+        total = exact_ball(kernel.constant).real
+        for part, series in known:
+            found = [] if exact else [c.ball() for c in series.enclosures("nngp")]
+            for i in range(part.power + 1):
+                factor = part.factor * math.comb(part.power, i) * slope**i * shift ** (part.power - i)
+                if factor == 0:
+                    continue
+                ball = exact_ball(factor).real
+                for k in range(order + 1 - i):
+                    if exact:
+                        sums[k + i].append(factor * series.nngp[k])
+                    else:
+                        balls[k + i] += ball * found[k]
+            scale = exact_ball(slope + shift).real
+            at_one = part.factor * series.nngp_total.ball()
+            for _ in range(part.power):
+                at_one *= scale
+            total += at_one
+        for k in range(order + 1):
+            if shape.vanishes(k):
+                coefficients.append(sp.S.Zero)
+            elif exact:
+                coefficients.append(sp.Add(*sums[k]))
+            else:
+                coefficients.append(sp.S.Zero if balls[k] == 0 else Enclosure.of(balls[k]))
+        return TaylorSeries(tuple(coefficients), Enclosure.of(total), digits, q)
+
+
+def sphere(kernel: TaylorKernel, dim: int, degree: int, digits: int = 20) -> SphereSpectrum:
+    """Eigenvalues ``lambda_0 .. lambda_degree`` on ``S^(dim-1)``, for inputs with ``<x, x>/d = 1``.
+
+    Exact for polynomials; else ``digits`` certain digits each, or exactly 0 where parity or degree proves it,
+    from a longer and longer power series with its tail bound. Raises :class:`PrecisionError`
+    (with what was reached) where 2000 powers do not give the digits, which in low dimension is usual for
+    activations with kinks.
+
+    >>> from analytic_ntk import activations
+    >>> from analytic_ntk.theory import taylor
+    >>> found = taylor.sphere(taylor.kernel(activations.sin, 2), dim=3, degree=2, digits=8)
+    >>> found.eigenvalues[0], found.eigenvalues[1].decimal(8), found.eigenvalues[2]
+    (0, '0.0826822...', 0)
+    """
+    _require_kernel(kernel)
+    require_dim(dim)
+    require_degree(degree)
+    require_digits(digits)
+    shape = structure(kernel)
+    last = shape.whole.degree
+    order = int(max(last, 0)) if last <= MAX_ORDER else min(MAX_ORDER, max(_FIRST_ORDER, 2 * degree))
+    wanted, reached = digits + 10, 0
+    while True:
+        series = power_series(kernel, order, wanted)
+        values = _eigenvalues(series, shape, dim, degree)
+        found = min((v.digits for v in values if isinstance(v, Enclosure)), default=10**6)
+        reached = max(reached, found)
+        if found >= digits:
+            counts = tuple(multiplicity(dim, k) for k in range(degree + 1))
+            name = f"Taylor kernel of order {kernel.order} ({kernel.layers})"
+            method = "exact" if not any(isinstance(v, Enclosure) for v in values) else "series"
+            return SphereSpectrum(dim, name, method, digits, values, counts, series.total)
+        if last <= order or _tail_digits(series) >= wanted - 5 - 2 * math.log10(order + 1):
+            wanted += digits + wanted // 2  # the tail is as small as the coefficients let it be seen
+        elif order < MAX_ORDER:
+            order = min(MAX_ORDER, 2 * order)
+        else:
+            wanted = _MOST_DIGITS * digits + 1_000
+        if wanted > _MOST_DIGITS * digits + 500:
+            raise PrecisionError(
+                f"{reached} digits of eigenvalues up to degree {degree} from {order} powers",
+                f"{digits} digits",
+                "ask for fewer digits or a lower degree",
+                reached=reached,
+            )
+
+
+def _eigenvalues(
+    series: TaylorSeries, shape: Structure, dim: int, degree: int
+) -> tuple[sp.Expr | Enclosure, ...]:
+    if shape.whole.degree <= series.order and not any(isinstance(c, Enclosure) for c in series.coefficients):
+        exact = [sp.sympify(c) for c in series.coefficients]
+        return tuple(
+            sp.Add(*(c * _rational(power_eigenvalue(j, k, dim)) for j, c in enumerate(exact)))
+            for k in range(degree + 1)
+        )
+    with working_precision(bits_for(series.digits) + _SPARE):
+        tail = series.tail()
+        rest = one_sided(arb(fmpq(tail.numerator, tail.denominator)))
+        balls = eigenvalue_balls([c.ball() for c in series.enclosures()], rest, dim, degree, shape)
+        return tuple(sp.S.Zero if shape.vanishes(k) else Enclosure.of(v) for k, v in enumerate(balls))
+
+
+def _tail_digits(series: TaylorSeries) -> float:
+    share = series.tail() / series.total.upper
+    return math.inf if share == 0 else math.log10(share.denominator) - math.log10(share.numerator)
+
+
+def structure(kernel: TaylorKernel) -> Structure:
+    """Which powers a Taylor kernel has at all, proved by parity and degree."""
+    line = Structure(
+        Part(-1 if kernel.bias_variance == 0 else 0), Part(-1 if kernel.weight_variance == 0 else 1)
+    )
+    total = Structure(Part(-1 if kernel.constant == 0 else 0), Part(-1))
+    for part in kernel.parts:
+        found = kernel_structure(part.network.layers, "nngp")
+        for _ in range(part.power):
+            found = found * line
+        total = total + found
+    return total
+
+
+def _require_kernel(kernel: TaylorKernel) -> None:
+    if not isinstance(kernel, TaylorKernel):
+        raise DomainError(
+            f"kernel = {kernel!r}"[:100], "a TaylorKernel", "use taylor.kernel(activation, order)"
+        )
+
+
+def _enclosed(value: sp.Expr, digits: int) -> Enclosure:
+    return certify(lambda: ((exact_ball(value).real,), arb(1)), digits, "a coefficient")[0]
+
+
+def _rational(value: Fraction) -> sp.Rational:
+    return sp.Rational(value.numerator, value.denominator)
