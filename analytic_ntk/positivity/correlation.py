@@ -8,25 +8,57 @@ Cauchy-Schwarz reduces every bound to those of the two.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 from flint import arb, arb_poly
 from numpy.typing import NDArray
 
 from analytic_ntk.arithmetic.precision import working_precision
-from analytic_ntk.positivity.rounded import TINY, UNIT, Array, Rounded, above, gamma
+from analytic_ntk.errors import PrecisionError
+from analytic_ntk.positivity.entries import Relative
+from analytic_ntk.positivity.rounded import UNIT, Array, Rounded, above, gamma
 
 Index = NDArray[np.intp]
 _TERMS, _BITS = 150, 400
 _DROPPED = 2.0**-60
-_HALF_PI, _EDGE = 1.5707963267948968, 2.2214414690791835
-"""``pi/2`` and ``pi/sqrt 2``, rounded up."""
-_LEAST = 2.0**-480
-"""Taken for what is smaller, where its square would underflow."""
+_EDGE = 2.2214414690791835
+"""``pi/sqrt 2``, rounded up."""
+_FLAT = 0.99
+"""Below this ``asin`` is nowhere steep: one bound of its slope will do for all pairs."""
+_LEAST = 2.0**-900
+"""Where squares of what is negligible beside a number may underflow unseen."""
+_GROUP = 8
+"""Compiled loops take coefficients so many at a time."""
 _SPARE = 1 + 2.0**-40
 """Pays for the roundings of a bound that is a sum of up to a thousand positive terms."""
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """Floats in ``[-1, 1]``, the true correlations within ``error`` of them.
+
+    ``reach``: the largest ``|value|``; ``size``: every ``|value|``. ``fast``: in compiled loops.
+    """
+
+    value: Array
+    error: Relative
+    reach: float
+    fast: bool
+
+    @classmethod
+    def of(cls, value: Array, error: Relative, fast: bool = False) -> Correlations:
+        return cls(value, error, float(np.max(np.abs(value), initial=0.0)), fast)
+
+    @cached_property
+    def size(self) -> Array:
+        return np.abs(self.value)
+
+    @cached_property
+    def farthest(self) -> float:
+        """An upper bound of the errors."""
+        return float(np.max(self.error, initial=0.0))
 
 
 # ------------------------------------------------------------------------------------ the angle
@@ -110,65 +142,92 @@ class ArcCosine:
         degree 0:  (a + b)^2/4 + (a - b)^2 asin(rho)/(2 pi)
         degree 1:  (a - b)^2 rho/4 + (a + b)^2 (sqrt(1 - rho^2) + rho asin rho)/(2 pi)
 
-    (Cho, Saul 2009.) ``linear`` and ``curved`` are the factors of ``1`` or ``rho`` and of what follows.
+    (Cho, Saul 2009.) ``linear`` and ``curved`` are the factors of ``1`` or ``rho`` and of what follows;
+    ``top = (a^2 + b^2)/2`` is the value at 1, for degree 1 the steepest slope as well.
     """
 
     degree: int
     linear: Rounded
     curved: Rounded
-    lipschitz: float
-    """An upper bound of the slope: half of ``a^2 + b^2`` for degree 1, infinite for degree 0."""
+    top: Rounded
 
     @classmethod
     def of(cls, degree: int, a: arb, b: arb) -> ArcCosine:
         plus, minus = (a + b) * (a + b), (a - b) * (a - b)
-        steep = arb((a * a + b * b).abs_upper()) / 2
         first, second = (plus, minus) if degree == 0 else (minus, plus)
         return cls(
             degree,
             Rounded.of_ball(first / 4),
             Rounded.of_ball(second / (2 * arb.pi())),
-            math.inf if degree == 0 else above(steep.abs_upper()),
+            Rounded.of_ball((a * a + b * b) / 2),
         )
 
-    def at(self, rho: Rounded, angle: tuple[Array, float] | None = None) -> Rounded:
-        """The value at ``rho``; ``angle`` is :func:`arcsine` of its value, if it is known already."""
-        curve, error = angle or arcsine(rho.value)
-        if self.degree == 0:
-            wrong = error
-        else:
-            # the root: 3 u; the product: 1.6 u; the sum, at most pi/2: 1.6 u
-            curve = np.sqrt((1.0 - rho.value) * (1.0 + rho.value)) + curve * rho.value
-            wrong = error + 7 * UNIT
-        # common errors: the factors, |rho| <= 1 and |curve| <= 1.6, and three roundings
-        factors = float(self.linear.value), float(self.curved.value)
-        found = factors[1] * curve + (factors[0] if self.degree == 0 else factors[0] * rho.value)
-        common = float(self.linear.error) + 1.6 * float(self.curved.error) + factors[1] * wrong
-        common += UNIT * (3 * 1.6 * factors[1] + 3 * factors[0])
-        common *= _SPARE
-        return Rounded(found, np.asarray(common + self._moved(rho, found, common)))
+    @property
+    def factors(self) -> tuple[float, float]:
+        return float(self.linear.value), float(self.curved.value)
 
-    def _moved(self, rho: Rounded, found: Array, error: float) -> Array | float:
-        """How far the value moves with ``rho`` within its error."""
-        farthest = float(np.max(rho.error))
-        if farthest == 0:
+    def error(self, rho: Correlations) -> Relative:
+        """The error of :func:`arc_cosines`, relative to ``top``."""
+        if self.top.is_zero:
             return 0.0
+        least = float(self.top.value - self.top.error) * (1 - 4 * UNIT)
+        if not least > _LEAST:
+            raise PrecisionError("values too small for float64", "larger slopes")
+        linear, curved = self.factors
+        # asin itself; or the root: 3 u; the product: 1.6 u; the sum, at most pi/2: 1.6 u
+        wrong = _angle_polynomial()[1] + (8 if self.degree == 0 else 15) * UNIT
+        # common errors: the factors, |rho| <= 1 and |curve| <= 1.6, and three roundings
+        common = float(self.linear.error) + 1.6 * float(self.curved.error) + curved * wrong
+        common = (common + UNIT * (3 * 1.6 * curved + 3 * linear)) / least * _SPARE
+        if rho.farthest == 0:
+            return common
         if self.degree == 1:
-            return rho.error * (self.lipschitz * _SPARE)
-        # acos(1 - e) <= pi sqrt(e/2), and asin is steepest at the ends
-        edge = float(self.curved.value) * _EDGE * math.sqrt(farthest) * _SPARE
-        top = (float(self.linear.value) + _HALF_PI * float(self.curved.value)) * _SPARE + 2 * error
-        left = (1.0 - farthest - 4 * UNIT) - np.abs(rho.value)  # its roundings make it no larger than it is
-        with np.errstate(divide="ignore", invalid="ignore"):
-            chord = (top - np.abs(found)) / left
-            chord *= farthest * _SPARE
-        return np.where(left > 0, np.minimum(chord, edge), edge)
+            steep = float(self.top.value + self.top.error) / least * _SPARE
+            return common + steep * _SPARE * rho.error
+        return common + curved / least * _SPARE * _turned(rho)
+
+
+def _turned(rho: Correlations) -> Relative:
+    """How far ``asin`` moves with its argument: ``1/asin' = sqrt(1 - r^2) >= sqrt(1 - |r|)``, or at the ends
+    ``acos(1 - e) <= pi sqrt(e/2)``."""
+    edge = _EDGE * np.sqrt(rho.error) * _SPARE
+    known = rho.reach <= _FLAT and rho.farthest <= 0.05
+    size = rho.reach if known else rho.size
+    left = (1.0 - 4 * UNIT) - size - rho.error  # its roundings make it no larger than it is
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steep = rho.error / np.sqrt(left) * _SPARE
+    return np.where(left > 0, np.minimum(steep, edge), edge)
+
+
+def arc_cosines(one: ArcCosine | None, zero: ArcCosine, rho: Correlations) -> tuple[Array, Array]:
+    """A function of degree 1 (if there is one) and one of degree 0, without their errors."""
+    factors = (one.factors if one else (0.0, 0.0)) + zero.factors
+    if rho.fast:
+        from analytic_ntk.positivity import compiled
+
+        first, second = np.empty(rho.value.shape), np.empty(rho.value.shape)
+        compiled.angular(
+            rho.value.ravel(), _padded(_angle_polynomial()[0]), math.pi / 2, np.array(factors),
+            first.ravel(), second.ravel(),
+        )  # fmt: skip
+        return first, second
+    angle, _ = arcsine(rho.value)
+    second = factors[3] * angle + factors[2]
+    if one is None:
+        return second, second
+    curve = np.sqrt((1.0 - rho.value) * (1.0 + rho.value)) + angle * rho.value
+    return factors[1] * curve + factors[0] * rho.value, second
+
+
+@lru_cache(maxsize=8)
+def _padded(coefficients: tuple[float, ...]) -> Array:
+    return np.pad(np.array(coefficients), (0, -len(coefficients) % _GROUP))
 
 
 # ------------------------------------------------------------------------------------ power series
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Coefficients ``a_0 .. a_{m-1}`` of some functions, a row each, and what is known beyond them.
 
@@ -184,48 +243,128 @@ class Rows:
     slopes: Array
     first: int = 0
     step: int = 1
+    known: dict[float, tuple[float, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if np.any((self.totals > 0) & (self.totals < _LEAST)):
+            raise PrecisionError("values too small for float64", "larger inputs or variances")
 
     @property
     def terms(self) -> int:
         return self.values.shape[1]
 
+    @cached_property
+    def squares(self) -> Array:
+        """For one row: the coefficients of powers of ``rho^step``, as compiled loops take them."""
+        found = self.values[0, self.first :: self.step] ** 2
+        return np.pad(found, (0, -len(found) % _GROUP))
+
     def cut(self, terms: int) -> Rows:
         """The first of them; the others join the tails."""
         rest = (np.abs(self.values[:, terms:]) + self.errors[:, terms:]) ** 2
-        tails = (self.tails + rest.sum(axis=1)) * _SPARE + self.terms * TINY
-        return replace(self, values=self.values[:, :terms], errors=self.errors[:, :terms], tails=tails)
+        tails = (self.tails + rest.sum(axis=1)) * _SPARE + self.totals * 2.0**-150
+        return replace(
+            self, values=self.values[:, :terms], errors=self.errors[:, :terms], tails=tails, known={}
+        )
+
+    def relative(self, part: Array) -> float:
+        """The largest of some numbers, a row each, relative to the totals."""
+        ratios = np.divide(part, self.totals, out=np.zeros_like(part), where=self.totals > 0)
+        return float(np.max(ratios)) * _SPARE
+
+    @cached_property
+    def tail(self) -> float:
+        return self.relative(self.tails)
+
+    @cached_property
+    def steepest(self) -> float:
+        """A bound of the slope of the known terms, anywhere."""
+        found = (np.abs(self.values) + self.errors) ** 2 @ np.arange(float(self.terms))
+        return self.relative(found) + 2.0**-70
+
+    def within(self, reach: float) -> tuple[float, float]:
+        """Bounds for ``|rho| <= reach``: what roundings and the errors of the coefficients do; the slope."""
+        if reach not in self.known:
+            self.known[reach] = self._coefficients(reach), self._slope(reach)
+        return self.known[reach]
+
+    def _coefficients(self, reach: float) -> float:
+        powers = _powers(reach, self.terms)
+        rounding = np.array([gamma(2 * k + 4) for k in range(self.terms)])
+        square = self.values**2
+        # every sum over k is bounded by a product of two such roots
+        r, a, e = (
+            math.sqrt(self.relative(part @ powers)) for part in (square * rounding, square, self.errors**2)
+        )
+        # squares may underflow, each of them by far less than 2^-150 of the total
+        return (r * r + 2 * a * e + e * e) * _SPARE + 2.0**-70
+
+    def _slope(self, reach: float) -> float:
+        slopes = self.slopes
+        if reach < 1:
+            m = self.terms
+            size = (np.abs(self.values[:, 1:]) + self.errors[:, 1:]) ** 2
+            inner = size * np.arange(1, m) @ _powers(reach, max(m, 2))[: m - 1]
+            # k r^(k-1) falls from k = 1/(1-r) on, and (1 - r) k r^(k-1) <= 1
+            falls = m * (1 - reach) >= 1 + 2.0**-30
+            most = m * float(_power(np.asarray(reach), m - 1)) if falls else 1 / (1 - reach)
+            slopes = np.minimum(slopes, (inner + self.tails * most) * _SPARE)
+        with np.errstate(invalid="ignore"):
+            return self.relative(slopes) + 2.0**-70
 
 
-def series_at(rows: Rows, i: Index, j: Index, rho: Rounded) -> Rounded:
-    """``sum_k a_k b_k rho^k`` for the rows ``a = i``, ``b = j``; the shapes of ``i, j, rho`` broadcast."""
-    value = rho.value
-    reach = float(np.max(np.abs(value), initial=0.0))
-    powers = _powers(reach, rows.terms)
-    total = _horner(rows, i, j, value)
-    squares = np.maximum(np.abs(rows.values), _LEAST) ** 2
-    wrong = np.maximum(rows.errors, _LEAST) ** 2
-    rounding = np.array([gamma(2 * k + 4) for k in range(rows.terms)])
-    # every sum over k is bounded by a product of two such roots
-    r, a, e = (np.sqrt(part @ powers * _SPARE) for part in (squares * rounding, squares, wrong))
-    error = r[i] * r[j] + a[i] * e[j] + e[i] * a[j] + e[i] * e[j]
-    t = np.sqrt(rows.tails)
-    beyond = t[i] * t[j]
-    if np.any(beyond):
-        error = error + beyond * _power(np.abs(value), rows.terms)
-    error = error + (rows.terms + 4) * TINY
-    if np.any(rho.error):
-        error = error + _moved(rows, i, j, rho, reach)
-    return Rounded(total, error * _SPARE)
+def series_at(
+    rows: Rows, i: Index, j: Index, rho: Correlations, size: Relative | None = None
+) -> tuple[Array, Relative]:
+    """``sum_k a_k b_k rho^k`` for the rows ``a = i``, ``b = j``, and its error relative to the root of the
+    product of their totals; the shapes of ``i, j, rho`` broadcast.
+
+    ``size``: bounds of ``|rho|``, for each or for all; the error holds only where they do.
+    """
+    size = rho.size if size is None else size
+    most = float(np.max(size, initial=0.0))
+    fixed, steep = rows.within(_outward((most + rho.farthest) * _SPARE))
+    error: Relative = fixed
+    if rows.tail:
+        error = error + rows.tail * _power(np.asarray(size), rows.terms)
+    if rho.farthest:
+        error = error + _moved(rows, size, rho.error, steep)
+    return _horner(rows, i, j, rho), error * _SPARE
 
 
-def _horner(rows: Rows, i: Index, j: Index, rho: Array) -> Array:
-    shape = np.broadcast_shapes(i.shape, j.shape, rho.shape)
-    columns = np.ascontiguousarray(rows.values.T)
+def _outward(reach: float) -> float:
+    """A number not smaller, one of few (so that what is computed for it is found again); at most 1."""
+    left = 1.0 - reach - UNIT
+    if not left > 2.0**-40:
+        return 1.0
+    part, exponent = math.frexp(left)
+    return 1.0 - math.ldexp(math.floor(part * 16) / 16, exponent)
+
+
+def _moved(rows: Rows, size: Relative, error: Relative, steep: float) -> Relative:
+    """How far the value moves with ``rho`` within its error: at most the slope on the way, or the chord, or
+    the steepest slope of the known terms and twice the others."""
+    left = 1.0 - 4 * UNIT - np.asarray(size) - error  # its roundings make it no larger than it is
+    with np.errstate(divide="ignore"):
+        chord = np.where(left > 0, 1 / left, np.inf)
+    found = error * np.minimum(steep, chord)
+    return np.fmin(found, error * rows.steepest + 2 * rows.tail) * _SPARE  # 0 times infinity is no bound
+
+
+def _horner(rows: Rows, i: Index, j: Index, rho: Correlations) -> Array:
     one = len(rows.values) == 1
+    if one and rho.fast:
+        from analytic_ntk.positivity import compiled
+
+        out = np.empty(rho.value.shape)
+        odd = rows.first == 1 and rows.step == 2
+        compiled.power_series(rho.value.ravel(), rows.squares, odd, rows.step, out.ravel())
+        return out
+    columns = np.ascontiguousarray(rows.values.T)
     step, last = rows.step, rows.terms - 1
     last -= (last - rows.first) % step
-    variable = rho * rho if step == 2 else rho
-    total = np.zeros(shape)
+    variable = rho.value * rho.value if step == 2 else rho.value
+    total = np.zeros(np.broadcast_shapes(i.shape, j.shape, rho.value.shape))
     if last < rows.first:
         return total
     for k in range(last, rows.first - 1, -step):
@@ -234,7 +373,7 @@ def _horner(rows: Rows, i: Index, j: Index, rho: Array) -> Array:
             total *= variable
         total += product
     if rows.first == 1 and step == 2:
-        total *= rho
+        total *= rho.value
     return total
 
 
@@ -242,7 +381,7 @@ def _powers(base: float, count: int) -> Array:
     """``base^0 .. base^(count-1)``, rounded up."""
     found = np.full(count, base)
     found[0] = 1.0
-    return np.cumprod(found) * _SPARE + TINY
+    return np.cumprod(found) * _SPARE + 2.0**-1000
 
 
 def _power(base: Array, exponent: int) -> Array:
@@ -254,30 +393,4 @@ def _power(base: Array, exponent: int) -> Array:
             found = found * square
         square = square * square
         remaining >>= 1
-    return found * (1 + 4 * exponent * UNIT) + 64 * TINY
-
-
-def _moved(rows: Rows, i: Index, j: Index, rho: Rounded, reach: float) -> Array:
-    """How far the value moves with ``rho`` within its error: at most the slope on the way, or the chord, or
-    the steepest slope of the known terms and twice the others."""
-    known = (np.abs(rows.values) + rows.errors) ** 2 @ np.arange(float(rows.terms)) * _SPARE
-    c, t = np.sqrt(known), np.sqrt(rows.tails)
-    farthest = (reach + float(np.max(rho.error))) * _SPARE
-    slopes = rows.slopes
-    if farthest < 1:
-        m = rows.terms
-        k = np.arange(1, m)
-        inner = (
-            (np.abs(rows.values[:, 1:]) + rows.errors[:, 1:]) ** 2 * k @ _powers(farthest, max(m, 2))[: m - 1]
-        )
-        # k r^(k-1) falls from k = 1/(1-r) on, and (1 - r) k r^(k-1) <= 1
-        falls = m * (1 - farthest) >= 1 + 2.0**-30
-        most = m * float(_power(np.asarray(farthest), m - 1)) if falls else 1 / (1 - farthest)
-        slopes = np.minimum(slopes, (inner + rows.tails * most) * _SPARE)
-    s, top = np.sqrt(slopes), np.sqrt(rows.totals)
-    left = 1.0 - 4 * UNIT - np.abs(rho.value) - rho.error  # its roundings make it no larger than it is
-    with np.errstate(divide="ignore", invalid="ignore"):
-        steep = np.nan_to_num(s[i] * s[j], nan=np.inf, posinf=np.inf)
-        chord = np.where(left > 0, top[i] * top[j] / left, np.inf)
-        moved = np.fmin(rho.error * np.minimum(steep, chord), rho.error * (c[i] * c[j]) + 2 * t[i] * t[j])
-        return moved * _SPARE
+    return found * (1 + 4 * exponent * UNIT) + 2.0**-1000

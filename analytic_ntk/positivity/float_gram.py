@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +14,19 @@ import numpy as np
 from analytic_ntk.errors import DomainError
 from analytic_ntk.network import Network
 from analytic_ntk.pair import Pair
-from analytic_ntk.positivity.float_layers import Block, Diagonal
+from analytic_ntk.positivity.entries import Entries
+from analytic_ntk.positivity.float_layers import Block, Diagonal, Known
 from analytic_ntk.positivity.rounded import TINY, UNIT, Array, Rounded, gamma
 
 MOST_POINTS = 5_000
-_BLOCK = 1 << 14
+_BLOCK = 1 << 16
 """Pairs handled at once: what a cache holds."""
 _TILE = 128
-_THREADS = min(4, os.cpu_count() or 1)
+COMPILED = importlib.util.find_spec("numba") is not None
+MANY = 1 << 15
+"""From so many entries on, compiled loops are loaded, where numba is installed."""
+_THREADS, _LARGE = min(4, os.cpu_count() or 1), 1000
+"""Threads take longer to agree than a small matrix does."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -42,9 +48,10 @@ def certified_gram(
     kernel's inputs are ``<x, y>/d``. Products of inputs are off by ``gamma_d |x| |y|``; a homogeneous
     activation is a function of the correlation alone (closed for degree 0 and 1: Cho, Saul 2009); any other
     is ``sum_k a_k(q11) a_k(q22) rho^k``, Hermite coefficients from ball arithmetic, the tail by Parseval.
-    Each layer passes on the errors of the one before it. The bounds grow near ``|rho| = 1`` where an
-    activation has a kink. Homogeneous activations cost no more than the arithmetic; any other needs
-    coefficients for each variance that occurs, fast on a sphere, a table a point off it.
+    Each layer passes on the errors of the one before it, relative to ``sqrt(K(x,x) K(y,y))``. The bounds grow
+    near ``|rho| = 1`` where an activation has a kink. Homogeneous activations cost no more than the
+    arithmetic; any other needs coefficients for each variance that occurs, fast on a sphere, a table a point
+    off it. Larger matrices are computed in compiled loops where numba is installed (the extra ``fast``).
 
     Raises :class:`DomainError` for other arrays, overflow, infinite expectations, an unknown kernel;
     :class:`PrecisionError` for a variance that float64 cannot tell from 0.
@@ -73,38 +80,52 @@ def _filled(network: Network, data: Array, kernel: str, progress: Progress) -> C
     q = Rounded(norms, wrong * norms * (1 + 8 * UNIT) + lost) / per_dim
     zero = ~data.any(axis=1)
     q = Rounded(np.where(zero, 0.0, q.value), np.where(zero, 0.0, q.error)).require_finite()
-    # |x|/sqrt d, rounded up; a square of less than 2^-1060 may have been lost
-    length = np.sqrt(norms / dim * (1 + 2 * wrong)) * (1 + 4 * UNIT) + 2.0**-530
-    first = Diagonal(tables=[])
+    top = float(np.max(q.value + q.error)) * (1 + 4 * UNIT)
+    first = Diagonal()
     nothing = Rounded.exact(0.0)
     progress(0, size, "variances")
     whole = network.push(Pair(q, q, q, nothing), first)
-    matrix, error = np.empty((size, size)), np.empty((size, size))
+    own = (whole.ntk if kernel == "ntk" else whole.q12).require_finite()
+    length = np.broadcast_to(np.sqrt(own.value + own.error) * (1 + 4 * UNIT), (size,))
+    matrix = products  # every block reads its own, then takes their place
+    fast = COMPILED and size * size >= MANY
 
-    def fill(rows: slice) -> int:
+    def fill(rows: slice) -> tuple[slice, Entries]:
         columns = slice(rows.start, size)
-        # |<x, y>| <= |x||y|: the division by d adds one rounding of that to the gamma_d of the product
-        reach = length[rows, None] * length[None, columns]
-        reach *= wrong
-        cross = Rounded(products[rows, columns] / dim, reach + lost)
-        np.fill_diagonal(cross.value, 0.0)  # any number will do: the diagonal is taken from the first pass
         with _quiet():  # each thread has its own state
-            pair = Pair(q[rows][:, None], q[columns][None, :], cross, nothing)
-            found = network.push(pair, Block(iter(first.tables), rows, columns))
-        result = found.ntk if kernel == "ntk" else found.q12
-        for target, part in ((matrix, result.value), (error, result.error)):
-            target[rows, columns] = part
-        return rows.stop
+            # gamma_d |x||y| for the product, as much as a rounding more for the division by d
+            cross = Entries(products[rows, columns] / dim, wrong, top, lost)
+            np.fill_diagonal(cross.value, 0.0)  # any number will do: it is taken from the first pass
+            pair = Pair(Known(), Known(), cross, nothing)
+            found = network.push(pair, Block.after(first, rows, columns, fast))
+            result = found.ntk if kernel == "ntk" else found.q12
+            matrix[rows, columns] = result.value
+        return rows, result.without_values()
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for stop in pool.map(fill, _blocks(size)):
-            progress(stop, size, "rows")
-    own = whole.ntk if kernel == "ntk" else whole.q12
-    for target, part in ((matrix, own.value), (error, own.error)):
-        np.fill_diagonal(target, part)
-        _mirror(target)
+    bounds = []
+    with ThreadPoolExecutor(_THREADS if size >= _LARGE else 1) as pool:
+        for rows, bound in pool.map(fill, _blocks(size)):
+            bounds.append((rows, bound))
+            progress(rows.stop, size, "rows")
+    np.fill_diagonal(matrix, own.value)
+    _mirror(matrix)
+    error = _errors(bounds, length)
+    np.fill_diagonal(error, own.error)
     Rounded(matrix, error).require_finite()
     return CertifiedGram(matrix, error)
+
+
+def _errors(bounds: list[tuple[slice, Entries]], length: Array) -> Array:
+    """Symmetric errors from those of blocks of rows, each from the diagonal on."""
+    if all(np.ndim(bound.error) == 0 for _, bound in bounds):
+        most = float(np.max([bound.error for _, bound in bounds]))
+        lost = float(np.max([bound.lost for _, bound in bounds]))
+        return Entries(np.zeros(()), most, 0.0, lost).absolute(length[:, None], length[None, :])
+    error = np.empty((len(length), len(length)))
+    for rows, bound in bounds:
+        error[rows, rows.start :] = bound.absolute(length[rows, None], length[None, rows.start :])
+    _mirror(error)
+    return error
 
 
 def _quiet() -> np.errstate:
@@ -114,11 +135,14 @@ def _quiet() -> np.errstate:
 
 def _mirror(matrix: Array) -> None:
     """Copy what is above the diagonal below it, tile by tile."""
+    below = np.tri(_TILE, k=-1, dtype=bool)
     for top in range(0, len(matrix), _TILE):
-        for left in range(top, len(matrix), _TILE):
-            rows, columns = slice(top, top + _TILE), slice(left, left + _TILE)
-            tile = matrix[rows, columns]
-            matrix[columns, rows] = (np.triu(tile) + np.triu(tile, 1).T if left == top else tile).T
+        rows = slice(top, top + _TILE)
+        tile = matrix[rows, rows]
+        np.copyto(tile, tile.T.copy(), where=below[: len(tile), : len(tile)])
+        for left in range(top + _TILE, len(matrix), _TILE):
+            columns = slice(left, left + _TILE)
+            matrix[columns, rows] = matrix[rows, columns].T
 
 
 def _blocks(size: int) -> Iterator[slice]:

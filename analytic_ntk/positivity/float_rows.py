@@ -55,15 +55,35 @@ def rows_of(activation: Activation, interval: Interval, terms: int) -> tuple[Row
         moment, slope = _ball_moments(activation, interval)
         parity = activation.parity
         if activation.is_continuous:  # Price: d_k = sqrt((k+1)/q) a_{k+1}
-            a = coefficients_at(phi, terms, q, parity, moment)
+            a = _coefficients(phi, terms, q, parity, moment)
             d = [((k + 1) / q).sqrt() * a[k + 1] for k in range(terms)]
             steep = above((q * slope).abs_upper())
         else:
             flipped = {"even": "odd", "odd": "even"}.get(parity or "")
-            a = coefficients_at(phi, terms - 1, q, parity, moment)
-            d = coefficients_at(derivative, terms - 1, q, flipped, slope)
+            a = _coefficients(phi, terms - 1, q, parity, moment)
+            d = _coefficients(derivative, terms - 1, q, flipped, slope)
             steep = math.inf
         return _row(a[:terms], moment, steep), _row(d, slope, math.inf)
+
+
+def _coefficients(pieces: Pieces, order: int, q: arb, parity: str | None, moment: arb) -> list[arb]:
+    """Hermite coefficients ``a_0 .. a_order`` at a ball ``q``: those at its midpoint, and how far they move.
+
+    ``2 q da_n/dq = n a_n + sqrt((n+1)(n+2)) a_{n+2}`` (differentiate the density), bounded first by
+    ``a_n^2 + a_{n+2}^2 <= E f^2`` (``moment``, on all of ``q``), then by what that tells of ``a_n`` itself.
+    """
+    values = coefficients_at(pieces, order + 2, arb(q.mid()), parity, moment)
+    if q.rad() == 0:
+        return values[: order + 1]
+    reach = arb(q.rad()) / arb(q.abs_lower())
+    speed = reach * (arb(moment.abs_upper()) / 2).sqrt()
+    known = [abs(a) + (n + 2) * speed for n, a in enumerate(values)]
+    found = []
+    for n, a in enumerate(values[: order + 1]):
+        moved = reach / 2 * (n * known[n] + arb((n + 1) * (n + 2)).sqrt() * known[n + 2])
+        never = parity is not None and n % 2 == (parity == "even")
+        found.append(a if never else a + arb(0, moved.abs_upper()))
+    return found
 
 
 def _row(coefficients: list[arb], moment: arb, slope: float) -> Row:

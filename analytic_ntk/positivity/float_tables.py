@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -18,18 +19,31 @@ from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import PrecisionError
 from analytic_ntk.notation import x
-from analytic_ntk.pair import Pair
-from analytic_ntk.positivity.correlation import ArcCosine, Index, Rows, arcsine, series_at
+from analytic_ntk.positivity.correlation import (
+    ArcCosine,
+    Correlations,
+    Index,
+    Rows,
+    arc_cosines,
+    series_at,
+)
+from analytic_ntk.positivity.entries import Entries, Relative, plain
 from analytic_ntk.positivity.float_rows import BITS, Interval, moments_of, rows_of
-from analytic_ntk.positivity.rounded import TINY, UNIT, Array, Rounded, paid
+from analytic_ntk.positivity.rounded import UNIT, Array, Rounded
 
 _SAME = 2.0**-46
 """Variances within this of each other, relatively, share one row of coefficients."""
-_CUTS, _BASE = (32, 64, 128, 256, 512), 128
+_GRID = 2.0**50
+"""Intervals of variances end on numbers of as many bits: other data on the same sphere find them again."""
+_CUTS, _BASE = (16, 24, 32, 48, 64, 96, 128, 256, 512), 128
 """Numbers of coefficients used; fewer than the base are the first of those."""
 _SMALL = 2.0**-56
-_RARE = 0.02
-"""Part of the pairs of a block that may need more coefficients than the others."""
+_FEW = 8
+"""So few variances at once: their rows are remembered together."""
+_STEEP = 0.95
+"""Where the largest correlation of a block exceeds this, each pair has its own bound."""
+_MANY, _RARE = 64, 0.02
+"""If so many coefficients are needed, a part of the pairs may get more of them than the others."""
 
 
 def table_of(activation: Activation, q: Rounded) -> Table:
@@ -38,42 +52,43 @@ def table_of(activation: Activation, q: Rounded) -> Table:
     return _Scaled.of(activation, degree, q) if degree is not None else _Clustered.of(activation, q)
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """``sqrt(q11 q22)`` of every pair: within ``part`` of ``value``, relatively, whatever the pair."""
+def _sides(numbers: Entries, rows: slice, columns: slice) -> tuple[Entries, Entries]:
+    """Of some numbers, one or one a point, those of the rows and those of the columns."""
+    if numbers.value.ndim == 0:
+        return numbers, numbers
+    return numbers[rows][:, None], numbers[columns][None, :]
 
-    value: Array
-    part: float
 
-    @classmethod
-    def of(cls, root: Rounded, rows: slice, columns: slice) -> _Scale:
-        relative = float(np.max(root.error / root.value, initial=0.0)) * (1 + 4 * UNIT)
-        part = (2 * relative + relative**2 + 2 * UNIT) * (1 + 16 * UNIT)
-        if not part < 0.5:
-            raise PrecisionError("a variance that float64 hardly knows", "larger inputs or variances")
-        if root.value.ndim == 0:
-            return cls(root.value * root.value, part)
-        return cls(root.value[rows][:, None] * root.value[columns][None, :], part)
+def _scaled(entries: Entries, one: Entries, two: Entries, fast: bool) -> Entries:
+    """``entries (one two)``."""
+    if not (fast and entries.value.ndim == 2 and one.value.ndim == 2):
+        return entries * (one * two)
+    from analytic_ntk.positivity import compiled
 
-    def correlation(self, q12: Rounded) -> Rounded:
-        """``q12 / sqrt(q11 q22)``, moved into [-1, 1]: that brings it no farther from the truth.
+    value = compiled.scaled(entries.value, one.value[:, 0], two.value[0])
+    return (entries.without_values() * (one.without_values() * two.without_values())).with_values(value)
 
-        With ``e`` the error of ``q12`` relative to the scale ``s``, ``|q12| <= s (1 + part) + e s``.
-        """
-        part, pay = self.part, 1 + 16 * UNIT
-        value = np.clip(q12.value / self.value, -1.0, 1.0)
-        error = q12.error / self.value
-        error = error * ((1 + part + UNIT) / (1 - part) * pay)
-        error = error + ((1 + part) * (part + UNIT) / (1 - part) * pay + 4 * TINY)
-        return Rounded(value, error)
 
-    def times(self, factor: Rounded) -> Rounded:
-        """``factor * sqrt(q11 q22)``."""
-        value = factor.value * self.value
-        error = factor.error * (1 + self.part) + np.abs(factor.value) * (self.part + UNIT)
-        error = error * self.value
-        scale = Rounded(self.value, np.zeros(()))
-        return Rounded(value, paid(value, error, factor, scale))
+def _correlations(inverse: Entries, q12: Entries, rows: slice, columns: slice, fast: bool) -> Correlations:
+    """``q12 / sqrt(q11 q22)``, moved into [-1, 1]: that brings it no farther from the truth."""
+    one, two = _sides(inverse, rows, columns)
+    compile_it = fast and q12.value.ndim == 2 and one.value.ndim == 2
+    if compile_it:
+        found = q12.without_values() * (one.without_values() * two.without_values())
+    else:
+        found = q12 * (one * two)
+    error = (found.error + found.lost) * (1 + 4 * UNIT)
+    if not np.max(error) < 0.5:
+        raise PrecisionError("a variance that float64 hardly knows", "larger inputs or variances")
+    if compile_it:
+        from analytic_ntk.positivity import compiled
+
+        value, most = compiled.clipped(q12.value, one.value[:, 0], two.value[0])
+        return Correlations(value, error, float(np.max(most)), fast)
+    value = np.clip(found.value, -1.0, 1.0)
+    if value.ndim < 2:
+        value = np.full((rows.stop - rows.start, columns.stop - columns.start), value)
+    return Correlations.of(value, error, fast)
 
 
 def _deviations(q: Rounded) -> Rounded:
@@ -94,45 +109,48 @@ class _Scaled:
 
     degree: int
     q: Rounded
-    root: Rounded
     unit: _Angular | _Clustered
 
     @classmethod
     def of(cls, activation: Activation, degree: int, q: Rounded) -> _Scaled:
         unit = _angular(activation) if degree <= 1 else _Clustered.of(activation, Rounded.exact(1.0))
-        return cls(degree, q, _deviations(q), unit)
+        return cls(degree, q, unit)
 
     @cached_property
-    def _both_moments(self) -> tuple[Rounded, Rounded]:
-        null = (self.q.value == 0) & (self.q.error == 0)
+    def null(self) -> NDArray[np.bool_]:
+        return (self.q.value == 0) & (self.q.error == 0)
+
+    @cached_property
+    def roots(self) -> tuple[Entries, Entries]:
+        """``1/sqrt q`` (1 for a zero input) and ``sqrt q``."""
+        root = _deviations(self.q)
+        sizes = _chosen(self.null, Rounded.exact(0.0), root) if np.any(self.null) else root
+        return Entries.of(Rounded.exact(1.0) / root), Entries.of(sizes)
+
+    @cached_property
+    def both_moments(self) -> tuple[Rounded, Rounded]:
         found = []
         for which, degree in enumerate((self.degree, self.degree - 1)):
             value = _times_power(self.unit.moments()[which], self.q, degree)
-            if degree == 0 and np.any(null):  # the mean of both sides, squared
-                zero = self.unit.correlated(Rounded.exact(np.zeros((1, 1))))[which][0, 0]
-                value = Rounded(
-                    np.where(null, zero.value, value.value), np.where(null, zero.error, value.error)
-                )
+            if degree == 0 and np.any(self.null):
+                value = _chosen(self.null, self.unit.at_zero, value)
             found.append(value)
         return found[0], found[1]
 
     def moments(self) -> tuple[Rounded, Rounded]:
-        return self._both_moments
+        return self.both_moments
 
-    def duals(self, pair: Pair, rows: slice, columns: slice) -> tuple[Rounded, Rounded]:
-        scale = _Scale.of(self.root, rows, columns)
-        rho = scale.correlation(pair.q12)
-        zero = self.q.value == 0
-        if np.any(zero):
-            null = zero if zero.ndim == 0 else zero[rows][:, None] | zero[columns][None, :]
-            rho = _chosen(null, Rounded.exact(0.0), rho)
-            scale = _Scale(np.where(null, 0.0, scale.value), scale.part)
-        dual, slope = self.unit.correlated(rho)
-        for _ in range(self.degree):
-            dual = scale.times(dual)
-        for _ in range(self.degree - 1):
-            slope = scale.times(slope)
-        return dual, slope
+    def duals(self, q12: Entries, rows: slice, columns: slice, fast: bool) -> tuple[Entries, Entries]:
+        inverse, sizes = self.roots
+        found = list(self.unit.correlated(_correlations(inverse, q12, rows, columns, fast)))
+        scale = _sides(sizes, rows, columns)
+        for which, degree in enumerate((self.degree, self.degree - 1)):
+            if degree == 0 and np.any(self.null):
+                null = self.null if self.null.ndim == 0 else self.null[rows][:, None] | self.null[columns]
+                np.copyto(found[which].value, self.unit.at_zero.value, where=null)
+            for _ in range(degree):
+                found[which] = _scaled(found[which], *scale, fast)
+        return found[0], found[1]
 
 
 def _chosen(where: NDArray[np.bool_], one: Rounded, other: Rounded) -> Rounded:
@@ -147,31 +165,42 @@ def _times_power(value: Rounded, base: Rounded, exponent: int) -> Rounded:
 
 @dataclass(frozen=True)
 class _Angular:
-    """Homogeneous of degree 0 or 1, at unit variances: closed functions of the angle."""
+    """Homogeneous of degree 0 or 1, at unit variances: closed functions of the angle.
 
-    phi: ArcCosine
-    slope: ArcCosine | None
-    ones: tuple[Rounded, Rounded]
+    ``one`` is of degree 1 (``None`` for a function of degree 0, whose derivative is 0), ``zero`` of degree 0.
+    """
+
+    one: ArcCosine | None
+    zero: ArcCosine
 
     def moments(self) -> tuple[Rounded, Rounded]:
-        return self.ones
+        return (self.one.top, self.zero.top) if self.one else (self.zero.top, Rounded.exact(0.0))
 
-    def correlated(self, rho: Rounded) -> tuple[Rounded, Rounded]:
-        angle = arcsine(rho.value)
-        return self.phi.at(rho, angle), self.slope.at(rho, angle) if self.slope else Rounded.exact(0.0)
+    @property
+    def at_zero(self) -> Rounded:
+        """The function of degree 0 at a zero input: the mean of both sides, squared."""
+        return self.zero.linear
+
+    def correlated(self, rho: Correlations) -> tuple[Entries, Entries]:
+        first, second = arc_cosines(self.one, self.zero, rho)
+        zero = Entries(second, plain(self.zero.error(rho)), _top(self.zero.top))
+        if self.one is None:
+            return zero, Entries.of(Rounded.exact(0.0))
+        return Entries(first, plain(self.one.error(rho)), _top(self.one.top)), zero
+
+
+def _top(numbers: Rounded) -> float:
+    return float(np.max(numbers.value + numbers.error)) * (1 + 4 * UNIT)
 
 
 @lru_cache(maxsize=64)
 def _angular(activation: Activation) -> _Angular:
     with working_precision(BITS):
-        found, ones = [], []
+        found = []
         for f, degree in ((activation.pieces, activation.homogeneity), (activation.derivative, 0)):
             a, b = (exact_ball(f.part_at(sp.Integer(s)).subs(x, s)).real for s in (1, -1))
             found.append(ArcCosine.of(degree or 0, a, b))
-            ones.append(Rounded.of_ball((a * a + b * b) / 2))
-    if activation.homogeneity == 0:
-        return _Angular(found[0], None, (ones[0], Rounded.exact(0.0)))
-    return _Angular(found[0], found[1], (ones[0], ones[1]))
+    return _Angular(None, found[0]) if activation.homogeneity == 0 else _Angular(found[0], found[1])
 
 
 @dataclass
@@ -179,13 +208,13 @@ class _Clustered:
     """Any function: Hermite coefficients at each variance, nearly equal variances together."""
 
     activation: Activation
-    root: Rounded
+    inverse: Entries
     index: Index
     intervals: tuple[Interval, ...]
-    known: dict[int, tuple[Rows, Rows]] = field(default_factory=dict)
+    tables: dict[int, tuple[Rows, Rows]] = field(default_factory=dict)
 
     @cached_property
-    def _both_moments(self) -> tuple[Rounded, Rounded]:
+    def both_moments(self) -> tuple[Rounded, Rounded]:
         found = []
         for which in (0, 1):
             numbers = [moments_of(self.activation, interval)[which] for interval in self.intervals]
@@ -193,89 +222,131 @@ class _Clustered:
             found.append(Rounded(value, np.array([float(m.error) for m in numbers])[self.index]))
         return found[0], found[1]
 
+    @cached_property
+    def loose(self) -> tuple[float, float]:
+        """How far what is taken for the diagonal may exceed the true one, as a factor."""
+        found = []
+        for moment in self.both_moments:
+            least, most = moment.value - moment.error, moment.value + moment.error
+            if np.any((least <= 0) & (most > 0)):
+                raise PrecisionError("a variance that float64 hardly knows", "larger inputs or variances")
+            ratio = np.divide(most, least, out=np.ones(np.shape(least)), where=least > 0)
+            found.append(float(np.max(ratio)) * (1 + 16 * UNIT))
+        return found[0], found[1]
+
     @classmethod
     def of(cls, activation: Activation, q: Rounded) -> _Clustered:
-        root = _deviations(q)
-        shape = q.value.shape
-        low = np.broadcast_to(np.nextafter(q.value - q.error, -np.inf), shape).ravel()
-        high = np.broadcast_to(np.nextafter(q.value + q.error, np.inf), shape).ravel()
-        exact = np.broadcast_to((q.error == 0), shape).ravel()
-        low, high = np.where(exact, q.value.ravel(), low), np.where(exact, q.value.ravel(), high)
-        index = np.zeros(low.size, dtype=np.intp)
+        inverse = Entries.of(Rounded.exact(1.0) / _deviations(q))
+        exact = np.broadcast_to(q.error == 0, q.value.shape)
+        low = np.where(exact, q.value, _towards(q.value - q.error, -np.inf))
+        high = np.where(exact, q.value, _towards(q.value + q.error, np.inf))
+        pairs, place = np.unique(np.array([low.ravel(), high.ravel()]), axis=1, return_inverse=True)
+        index = np.zeros(pairs.shape[1], dtype=np.intp)
         intervals: list[Interval] = []
-        for k in np.argsort(low, kind="stable").tolist():
-            near = max(_SAME * low[k], 4 * (high[k] - low[k]))  # not much wider than they are known
-            if intervals and high[k] - intervals[-1][0] <= near:
-                intervals[-1] = intervals[-1][0], max(intervals[-1][1], float(high[k]))
+        for k, (least, most) in enumerate(pairs.T.tolist()):
+            near = max(_SAME * least, 4 * (most - least))  # not much wider than they are known
+            if intervals and most - intervals[-1][0] <= near:
+                intervals[-1] = intervals[-1][0], max(intervals[-1][1], most)
             else:
-                intervals.append((float(low[k]), float(high[k])))
+                intervals.append((least, most))
             index[k] = len(intervals) - 1
-        return cls(activation, root, index.reshape(shape), tuple(intervals))
+        return cls(activation, inverse, index[place].reshape(q.value.shape), tuple(intervals))
 
     def moments(self) -> tuple[Rounded, Rounded]:
-        return self._both_moments
+        return self.both_moments
+
+    @property
+    def at_zero(self) -> Rounded:
+        """Only functions of degree 0 need it."""
+        raise AssertionError("a homogeneous function of degree 0 is one of the angle")
 
     def rows(self, terms: int) -> tuple[Rows, Rows]:
-        if terms < _BASE and terms not in self.known:
-            phi, slope = self.rows(_BASE)
-            self.known[terms] = phi.cut(terms), slope.cut(terms)
-        if terms not in self.known:
-            both = [rows_of(self.activation, interval, terms) for interval in self.intervals]
-            found = []
-            parity = self.activation.parity
-            for which, kind in enumerate((parity, {"even": "odd", "odd": "even"}.get(parity or ""))):
-                parts = [np.array(part) for part in zip(*(pair[which] for pair in both), strict=True)]
-                first, step = (0, 1) if kind is None else (int(kind == "odd"), 2)
-                found.append(Rows(parts[0], parts[1], parts[2], parts[3], parts[4], first, step))
-            self.known[terms] = found[0], found[1]
-        return self.known[terms]
+        if terms not in self.tables:
+            find = _remembered if len(self.intervals) <= _FEW else _rows
+            self.tables[terms] = find(self.activation, self.intervals, terms)
+        return self.tables[terms]
 
-    def duals(self, pair: Pair, rows: slice, columns: slice) -> tuple[Rounded, Rounded]:
-        rho = _Scale.of(self.root, rows, columns).correlation(pair.q12)
+    def duals(self, q12: Entries, rows: slice, columns: slice, fast: bool) -> tuple[Entries, Entries]:
+        rho = _correlations(self.inverse, q12, rows, columns, fast)
         if len(self.intervals) == 1:
             return self.correlated(rho)
         return self._correlated(rho, self.index[rows][:, None], self.index[columns][None, :])
 
-    def correlated(self, rho: Rounded) -> tuple[Rounded, Rounded]:
+    def correlated(self, rho: Correlations) -> tuple[Entries, Entries]:
         """All variances in one interval."""
-        none = np.zeros((1,) * rho.value.ndim, dtype=np.intp)
+        none = np.zeros((1, 1), dtype=np.intp)
         return self._correlated(rho, none, none)
 
-    def _correlated(self, rho: Rounded, i: Index, j: Index) -> tuple[Rounded, Rounded]:
-        size = np.abs(rho.value)
-        usual = float(np.quantile(size[::5, ::5] if size.ndim == 2 else size, 1 - _RARE))
-        terms = next((m for m in _CUTS if self._enough(m, usual)), _CUTS[-1])
-        found = [series_at(function, i, j, rho) for function in self.rows(terms)]
-        if terms < _CUTS[-1]:
-            self._sharpen(found, terms, i, j, rho)
-        return found[0], found[1]
+    def _correlated(self, rho: Correlations, i: Index, j: Index) -> tuple[Entries, Entries]:
+        terms = self._terms(rho.reach)
+        if terms > _MANY:
+            terms = self._terms(float(np.quantile(rho.size[::7, ::7], 1 - _RARE)))
+        limit = self._limit(terms)
+        common = rho.reach <= _STEEP  # then one bound of the error will do for all pairs
+        size: Relative = min(limit, rho.reach) if common or limit < 1 else rho.size
+        found: list[list[Any]] = [list(series_at(function, i, j, rho, size)) for function in self.rows(terms)]
+        if rho.reach > limit:
+            self._sharpen(found, limit, i, j, rho, common)
+        first, second = (
+            Entries(value, plain(error * loose), _top(moment))
+            for (value, error), loose, moment in zip(found, self.loose, self.both_moments, strict=True)
+        )
+        return first, second
 
     def _tails(self, terms: int) -> float:
         """The largest tail relative to its total."""
-        ratios = [np.max(rows.tails / np.maximum(rows.totals, 1e-300)) for rows in self.rows(terms)]
-        return float(max(ratios))
+        return max(rows.tail for rows in self.rows(terms))
 
-    def _enough(self, terms: int, reach: float) -> bool:
-        return self._tails(terms) * reach**terms <= _SMALL
+    def _terms(self, reach: float) -> int:
+        """How many leave nothing to speak of where ``|rho| <= reach``, as far as there are so many."""
+        return next((m for m in _CUTS if self._tails(m) * reach**m <= _SMALL), _CUTS[-1])
 
-    def _sharpen(self, found: list[Rounded], terms: int, i: Index, j: Index, rho: Rounded) -> None:
-        """More coefficients for the pairs near ``|rho| = 1``."""
+    def _limit(self, terms: int) -> float:
+        """No more terms are needed where ``|rho|`` is at most this."""
         tail = self._tails(terms)
-        if tail <= _SMALL:
-            return
-        far = np.abs(rho.value) > (_SMALL / tail) ** (1 / terms)
-        if not np.any(far):
-            return
-        places = [np.broadcast_to(part, rho.value.shape)[far] for part in (i, j)]
-        near = Rounded(rho.value[far], np.broadcast_to(rho.error, rho.value.shape)[far])
-        reach = float(np.max(np.abs(near.value)))
-        more = next((m for m in _CUTS if m > terms and self._enough(m, reach)), _CUTS[-1])
-        for which, function in enumerate(self.rows(more)):
-            better = series_at(function, places[0], places[1], near)
-            error = np.broadcast_to(found[which].error, rho.value.shape).copy()
-            error[far] = better.error
-            found[which].value[far] = better.value
-            found[which] = Rounded(found[which].value, error)
+        return (_SMALL / tail) ** (1 / terms) if tail > _SMALL and terms < _CUTS[-1] else 1.0
+
+    def _sharpen(
+        self, found: list[list[Any]], limit: float, i: Index, j: Index, rho: Correlations, common: bool
+    ) -> None:
+        """More coefficients for the pairs near ``|rho| = 1``."""
+        shape = rho.value.shape
+        far = np.flatnonzero(rho.size > limit)
+        row, column = np.unravel_index(far, shape)
+        i = i[row * (len(i) > 1), 0]
+        j = j[0, column * (j.shape[1] > 1)]
+        error = rho.error if np.ndim(rho.error) == 0 else np.broadcast_to(rho.error, shape)[row, column]
+        near = Correlations.of(rho.value[row, column], error, rho.fast)
+        for which, function in enumerate(self.rows(self._terms(near.reach))):
+            value, better = series_at(function, i, j, near, near.reach if common else None)
+            found[which][0][row, column] = value
+            if common:
+                found[which][1] = np.maximum(found[which][1], better)
+            else:
+                errors = np.broadcast_to(found[which][1], shape).copy()
+                errors[row, column] = better
+                found[which][1] = errors
+
+
+def _towards(numbers: Array, side: float) -> Array:
+    """Numbers of fewer bits beyond a rounded sum, on that side of it."""
+    part, exponent = np.frexp(np.nextafter(numbers, side))
+    return np.ldexp((np.floor if side < 0 else np.ceil)(part * _GRID) / _GRID, exponent)
+
+
+def _rows(activation: Activation, intervals: tuple[Interval, ...], terms: int) -> tuple[Rows, Rows]:
+    both = [rows_of(activation, interval, max(terms, _BASE)) for interval in intervals]
+    parity = activation.parity
+    found = []
+    for which, kind in enumerate((parity, {"even": "odd", "odd": "even"}.get(parity or ""))):
+        parts = [np.array(part) for part in zip(*(pair[which] for pair in both), strict=True)]
+        first, step = (0, 1) if kind is None else (int(kind == "odd"), 2)
+        whole = Rows(parts[0], parts[1], parts[2], parts[3], parts[4], first, step)
+        found.append(whole if terms >= _BASE else whole.cut(terms))
+    return found[0], found[1]
+
+
+_remembered = lru_cache(maxsize=256)(_rows)
 
 
 Table = _Scaled | _Clustered

@@ -75,6 +75,8 @@ class Rounded:
         return Rounded(-self.value, self.error)
 
     def __add__(self, other: Rounded) -> Rounded:
+        if not isinstance(other, Rounded):
+            return NotImplemented  # entries of a kernel know what to do
         if self.is_zero or other.is_zero:
             return other if self.is_zero else self
         value = self.value + other.value
@@ -86,6 +88,8 @@ class Rounded:
         return self + -other
 
     def __mul__(self, other: Rounded) -> Rounded:
+        if not isinstance(other, Rounded):
+            return NotImplemented
         if self.is_zero or other.is_zero:
             return Rounded.exact(0.0)
         for one, two in ((self, other), (other, self)):

@@ -31,6 +31,7 @@ CASES = (  # activation, depth, bias variance, whether the points lie on a spher
     ("relu", 1, "0", False),
     ("relu", 3, "1/10", False),
     ("erf", 1, "1/10", True),
+    ("erf", 2, "1/10", True),
     ("tanh", 1, "1/10", True),
     ("gelu", 2, "1/10", True),
 )
