@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,18 +184,26 @@ class Network:
         kernel: str = "ntk",
         progress: bool = False,
         chunks: int | None = None,
+        values: Mapping[str, Any] | None = None,
+        largest_variance: float | None = None,
     ) -> Any:
         """Float64 (or float32) kernel matrices, ``(n, d), (m, d) -> (n, m)``; see
         :func:`analytic_ntk.gram.gram`.
+
+        Arrays of torch, jax and other libraries give arrays of theirs, on their device and inside their
+        autograd; ``values`` then gives the variances that are symbols, by name, and ``largest_variance`` is
+        for traced code; see :func:`analytic_ntk.gram.arrays.gram_on_arrays`.
 
         With ``chunks`` (a multiple of 1024) a lazy Dask array in blocks of ``chunks`` rows and columns; see
         :func:`analytic_ntk.large.lazy.lazy`.
         """
         if chunks is None:
-            return _gram.gram(self.layers, X, Y, kernel, progress)
+            return _gram.gram(self.layers, X, Y, kernel, progress, values, largest_variance)
         from analytic_ntk.large.blocks import blocks_of
         from analytic_ntk.large.lazy import lazy
 
+        if values is not None or largest_variance is not None:
+            raise DomainError("chunks with values or largest_variance", "one or the other")
         if progress:
             raise DomainError("progress of a lazy array", "progress=False", "use dask's ProgressBar")
         return lazy(blocks_of(self.layers, X, Y, kernel, chunks))

@@ -3,18 +3,21 @@
 Where all inputs have one norm (or the kernel is homogeneous in the norms) the kernel is a function of the
 correlation alone: a polynomial, evaluated on tiles of the product (:mod:`.curve`, :mod:`.tiles`). Else it is
 one of two norms and the correlation: polynomials on cells of norms (:mod:`.surface`, :mod:`.general`). Few
-pairs, near ones, and kernels that no polynomial follows are left to the recursion (:mod:`.pairs`).
+pairs, near ones, and kernels that no polynomial follows are left to the recursion (:mod:`.pairs`). Arrays of
+torch, jax and their like stay where they are (:mod:`.arrays`).
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from analytic_ntk.errors import DomainError
+from analytic_ntk.gram.arrays import gram_on_arrays, is_foreign
 from analytic_ntk.gram.curve import curves
 from analytic_ntk.gram.general import by_surfaces
 from analytic_ntk.gram.inputs import Inputs, data
@@ -35,8 +38,14 @@ SLOW = 'matrices of this size take a tenth of the time with: python -m pip insta
 
 
 def gram(
-    layers: Sequence[Layer], X: ArrayLike, Y: ArrayLike | None, kernel: str, progress: bool = False
-) -> Matrix | tuple[Matrix, Matrix]:
+    layers: Sequence[Layer],
+    X: Any,
+    Y: Any,
+    kernel: str,
+    progress: bool = False,
+    values: Mapping[str, Any] | None = None,
+    largest_variance: float | None = None,
+) -> Any:
     """NNGP and NTK matrices in float64, or in float32 where all the data are.
 
     ``X`` is ``(n, d)``, ``Y`` is ``(m, d)`` (or absent: ``X`` against itself, exactly symmetric); the
@@ -44,11 +53,16 @@ def gram(
     relative to ``sqrt(K(x,x) K(y,y))`` accurate to about 1e-13 (float32: 1e-6) per layer times the condition
     number of the depth recursion (a chaotic network amplifies rounding). Duplicate rows give equal entries,
     zero rows are fine; differences ``K(x,x) - K(x,y)`` of near-duplicates keep their digits. ``progress``
-    shows a bar. Raises :class:`DomainError` for other shapes, for complex or non-finite entries, for an
-    infinite expectation and for kernels that overflow.
+    shows a bar. Arrays of other libraries, and variances that are symbols with ``values``, are served by
+    :func:`analytic_ntk.gram.arrays.gram_on_arrays`. Raises :class:`DomainError` for other shapes, for complex
+    or non-finite entries, for an infinite expectation and for kernels that overflow.
     """
     if kernel not in ("nngp", "ntk", "both"):
         raise DomainError(f"kernel = {kernel!r}", '"nngp", "ntk" or "both"')
+    if is_foreign(X) or is_foreign(Y) or values is not None or largest_variance is not None:
+        if progress:
+            raise DomainError("progress on arrays of other libraries", "progress=False")
+        return gram_on_arrays(layers, X, Y, kernel, values, largest_variance)
     for phi in activations_of(tuple(layers)):
         phi.require_numeric()
     first = data(X, "X")

@@ -1,0 +1,333 @@
+"""Kernel matrices on torch, jax and strict arrays, and their gradients beside certified differences.
+
+The libraries are no requirement of the package: what is not installed is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from analytic_ntk import Activation, Network, activations
+from analytic_ntk.errors import DomainError
+from analytic_ntk.gram.approximant import ERROR, approximant
+from analytic_ntk.gram.arrays import gram_on_arrays, is_foreign
+from analytic_ntk.layers import Dense, LayerNorm, Nonlinearity, Residual
+from analytic_ntk.systems.float64 import float_expectations
+
+LIBRARIES = ["numpy", "torch", "jax", "array_api_strict"]
+W, B = sp.symbols("w b")
+NUMBERS = {"w": 1.0, "b": 0.25}
+BOTH = ("nngp", "ntk")
+NETWORKS = {
+    "relu": Network.mlp(activations.relu, 3, 2, "1/10"),
+    "relu without bias": Network.mlp(activations.relu, 2, 2, 0),
+    "step": Network.mlp(activations.step, 2, 2, "1/10"),
+    "sign": Network.mlp(activations.sign, 2, 1, 0),
+    "gelu": Network.mlp(activations.gelu, 2, 1, "1/4"),
+    "cos": Network.mlp(activations.cos, 1, 1, 0),
+    "branches": Network(
+        Dense(1, "1/5"), Residual(LayerNorm(), Nonlinearity(activations.gelu), Dense(1, 1)),
+        Nonlinearity(activations.resolve("abs")), Dense(1, 0),
+    ),
+}  # fmt: skip
+
+
+def inputs() -> np.ndarray:
+    """Ordinary rows; one twice, its antipode, its double, a near copy, a short row, a zero row."""
+    X = np.random.default_rng(0).uniform(-1.0, 1.0, (12, 3))
+    X[1], X[2], X[3] = X[0], -X[0], 0.5 * X[0]
+    X[4] = X[0] + 1e-8 * X[5]
+    X[6] *= 0.05
+    X[7] = 0.0
+    return X
+
+
+def library(name: str) -> Any:
+    if name == "jax":
+        jax = pytest.importorskip("jax")
+        jax.config.update("jax_enable_x64", True)
+        return jax.numpy
+    return pytest.importorskip(name)
+
+
+def scale(K: np.ndarray) -> np.ndarray:
+    roots = np.sqrt(np.outer(K.diagonal(), K.diagonal()))
+    return np.where(roots > 0, roots, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "network"),
+    [
+        (name, network)
+        for name in LIBRARIES
+        for network in NETWORKS
+        if name != "jax" or network in ("relu", "gelu")
+    ],
+)
+def test_arrays_eq_numpy(name: str, network: str) -> None:
+    xp, net, X = library(name), NETWORKS[network], inputs()
+    for dtype, bound in ((np.float64, 1e-12), (np.float32, 1e-5)):
+        if dtype is np.float32 and network in ("sign", "step"):
+            bound = 1e-4  # the root of the rounding of an angle, at every layer
+        data = X.astype(dtype)
+        truth = net.gram(data.astype(np.float64), kernel="both")
+        found = gram_on_arrays(net.layers, xp.asarray(data), None, "both")
+        across = gram_on_arrays(net.layers, xp.asarray(data), xp.asarray(data[:3]), "both")
+        for true, matrix, part in zip(truth, found, across, strict=True):
+            assert type(matrix) is type(xp.asarray(data)) and np.asarray(matrix).dtype == dtype
+            assert np.abs((np.asarray(matrix) - true) / scale(true)).max() < bound
+            assert np.abs((np.asarray(part) - true[:, :3]) / scale(true)[:, :3]).max() < bound
+            assert np.array_equal(np.asarray(matrix), np.asarray(matrix).T)
+
+
+def test_near_copies_keep_their_digits() -> None:
+    net, X = NETWORKS["relu"], inputs()
+    T, t = net.gram(X), gram_on_arrays(net.layers, X, None, "ntk")
+    assert abs((t[0, 0] - t[0, 4]) / (T[0, 0] - T[0, 4]) - 1.0) < 1e-5  # T itself has eps/1e-8
+    assert t[0, 0] == t[0, 1] == t[1, 1]
+
+
+def test_saboteur_gap_by_cancellation_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analytic_ntk.gram.arrays.NEAR", 2.0)
+    net, X = NETWORKS["relu"], inputs()
+    T, t = net.gram(X), gram_on_arrays(net.layers, X, None, "ntk")
+    assert np.abs((t - T) / scale(T)).max() > 1e-10
+
+
+# ---------------------------------------------------------------------------------- gradients
+
+Gradient = Callable[[Network, np.ndarray, np.ndarray, str], tuple[np.ndarray, float, float]]
+
+
+def torch_gradient(
+    net: Network, x: np.ndarray, y: np.ndarray, kernel: str
+) -> tuple[np.ndarray, float, float]:
+    """Of ``K(x, y)`` in ``x``, ``w``, ``b``."""
+    torch = pytest.importorskip("torch")
+    X = torch.tensor(x[None], requires_grad=True)
+    numbers = {k: torch.tensor(v, dtype=torch.float64, requires_grad=True) for k, v in NUMBERS.items()}
+    K = net.gram(X, torch.tensor(y[None]), kernel, values=numbers)
+    K[0, 0].backward()
+    return X.grad[0].numpy(), float(numbers["w"].grad), float(numbers["b"].grad)
+
+
+def jax_gradient(net: Network, x: np.ndarray, y: np.ndarray, kernel: str) -> tuple[np.ndarray, float, float]:
+    xp = library("jax")
+    import jax
+
+    def value(x: Any, w: Any, b: Any) -> Any:
+        return net.gram(x[None], xp.asarray(y)[None], kernel, values={"w": w, "b": b})[0, 0]
+
+    found = jax.grad(value, (0, 1, 2))(*(xp.asarray(v) for v in (x, NUMBERS["w"], NUMBERS["b"])))
+    return np.asarray(found[0]), float(found[1]), float(found[2])
+
+
+Point = tuple[sp.Rational, ...]
+
+
+@lru_cache(maxsize=1024)
+def certified(
+    phi: Activation, x: Point, y: Point, w: sp.Rational, b: sp.Rational
+) -> tuple[Fraction, Fraction]:
+    """NNGP and NTK at depth 1, to 32 digits."""
+    found = Network.mlp(phi, 1, w, b).certified(x, y, digits=32)
+    return found.nngp.midpoint, found.ntk.midpoint
+
+
+def certified_gradient(phi: Activation, x: Point, y: Point, kernel: int) -> tuple[np.ndarray, float, float]:
+    """Symmetric differences of certified values: at a cone the middle of the subgradient."""
+    h, w, b = sp.Rational(1, 10**9), sp.Rational(1), sp.Rational(1, 4)
+
+    def slope(f: Callable[[sp.Rational], tuple[Fraction, Fraction]]) -> float:
+        return float((f(h)[kernel] - f(-h)[kernel]) * 10**9 / 2)
+
+    def moved(i: int, h: sp.Rational) -> Point:
+        return tuple(v + h if j == i else v for j, v in enumerate(x))
+
+    return (
+        np.array([slope(lambda h, i=i: certified(phi, moved(i, h), y, w, b)) for i in range(len(x))]),
+        slope(lambda h: certified(phi, x, y, w + h, b)),
+        slope(lambda h: certified(phi, x, y, w, b + h)),
+    )
+
+
+PLACES = {
+    "apart": ([1, -1, 2], [2, 1, 1]),
+    "opposite sides": ([1, -1, 2], [-2, 1, -1]),
+    "coincident": ([1, -1, 2], [1, -1, 2]),
+    "antipodal": ([1, -1, 2], [-1, 1, -2]),
+    "at zero": ([0, 0, 0], [1, -1, 2]),
+}
+
+
+@pytest.mark.parametrize(
+    ("phi", "place", "gradient"),
+    [
+        pytest.param(phi, place, gradient, id=f"{name}-{place}-{gradient.__name__}")
+        for name, phi in (("relu", activations.relu), ("gelu", activations.gelu))
+        for place in PLACES
+        for gradient in (torch_gradient, jax_gradient)
+        if gradient is torch_gradient or (name, place) == ("relu", "coincident")  # jax compiles each step
+    ],
+)
+def test_gradient_eq_certified_differences(phi: Activation, place: str, gradient: Gradient) -> None:
+    x, y = (tuple(sp.Rational(v, 2) for v in point) for point in PLACES[place])
+    net = Network.mlp(phi, 1, W, B)
+    for kernel, name in enumerate(BOTH):
+        true = certified_gradient(phi, x, y, kernel)
+        found = gradient(net, np.array(x, float), np.array(y, float), name)
+        for one, other in zip(found, true, strict=True):
+            assert np.all(np.abs(one - other) < 1e-11)
+
+
+def test_saboteur_slope_of_the_cone_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the root of the angle differentiated at 0, the gradient at coincident inputs is no number."""
+    from analytic_ntk.gram import arrays
+
+    monkeypatch.setattr(arrays.OnArrays, "angular", lambda self, delta: self.xp.sqrt(delta))
+    x = np.array([0.5, -0.5, 1.0])
+    assert not np.all(np.isfinite(torch_gradient(Network.mlp(activations.relu, 1, W, B), x, x, "ntk")[0]))
+
+
+@pytest.mark.parametrize("name", ["torch", "jax"])
+def test_gradients_of_whole_matrices_are_finite(name: str) -> None:
+    xp, X = library(name), inputs()
+    for network in (
+        ("relu", "relu without bias", "gelu", "step") if name == "torch" else ("relu without bias",)
+    ):
+        layers = NETWORKS[network].layers
+        if name == "torch":
+            data = xp.tensor(X, requires_grad=True)
+            gram_on_arrays(layers, data, None, "ntk").sum().backward()
+            found = data.grad.numpy()
+        else:
+            import jax
+
+            found = np.asarray(
+                jax.grad(lambda x, ls=layers: gram_on_arrays(ls, x, None, "ntk").sum())(xp.asarray(X))
+            )
+        assert np.all(np.isfinite(found)) and np.any(found != 0)
+
+
+def test_second_derivatives_of_a_smooth_kernel_at_coincident_inputs() -> None:
+    """``d^2 K/dx dy`` at ``y = x``, beside differences of certified values."""
+    torch = pytest.importorskip("torch")
+    one = Network(*NETWORKS["gelu"].layers[:3])
+    x, y = (torch.tensor([[0.5, -0.5]], dtype=torch.float64, requires_grad=True) for _ in range(2))
+    (first,) = torch.autograd.grad(one.gram(x, y)[0, 0], x, create_graph=True)
+    found = [torch.autograd.grad(v, y, retain_graph=True)[0][0].numpy() for v in first[0]]
+    h = sp.Rational(1, 10**6)
+    point = [sp.Rational(1, 2), sp.Rational(-1, 2)]
+    for i in range(2):
+        for j in range(2):
+            corners = [
+                s * t * certified(
+                    activations.gelu,
+                    tuple(v + s * h * int(k == i) for k, v in enumerate(point)),
+                    tuple(v + t * h * int(k == j) for k, v in enumerate(point)),
+                    sp.Rational(1), sp.Rational(1, 4),
+                )[1]
+                for s in (1, -1) for t in (1, -1)
+            ]  # fmt: skip
+            assert abs(found[i][j] - float(sum(corners) * 10**12 / 4)) < 1e-9
+
+
+# ---------------------------------------------------------------------------------- transformations
+
+
+def test_traced_code_needs_a_bound_of_the_variances() -> None:
+    jax, xp = pytest.importorskip("jax"), library("jax")
+    X, relu, gelu = inputs()[:4], NETWORKS["relu"], NETWORKS["gelu"]
+    traced = jax.jit(lambda x: relu.gram(x))(xp.asarray(X))
+    assert np.abs(np.asarray(traced) - relu.gram(X)).max() < 1e-13
+    with pytest.raises(DomainError, match="largest_variance"):
+        jax.jit(lambda x: gelu.gram(x))(xp.asarray(X))
+    bounded = jax.jit(lambda x: gelu.gram(x, largest_variance=4.0))
+    assert np.abs(np.asarray(bounded(xp.asarray(X))) - gelu.gram(X)).max() < 1e-12
+    assert np.any(np.isnan(np.asarray(bounded(xp.asarray(100.0 * X)))))
+
+
+def test_torch_vmap() -> None:
+    torch = pytest.importorskip("torch")
+    X = np.stack([inputs()[:4], 0.5 * inputs()[:4]])
+    found = torch.func.vmap(lambda x: NETWORKS["relu"].gram(x))(torch.tensor(X))
+    for one, data in zip(found, X, strict=True):
+        assert np.abs(one.numpy() - NETWORKS["relu"].gram(data)).max() < 1e-13
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, X = NETWORKS["gelu"], inputs()
+    whole = gram_on_arrays(net.layers, X, None, "ntk")
+    monkeypatch.setattr("analytic_ntk.gram.arrays.PAIRS", 30)
+    assert np.abs(gram_on_arrays(net.layers, X, None, "ntk") - whole).max() < 1e-14
+
+
+# ---------------------------------------------------------------------------------- polynomials
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["tanh", "silu", "erf", "sigmoid", "softplus", "elu", "selu", "sin", "gaussian", "arctan"]
+)
+@pytest.mark.parametrize("largest", [4.0, 16.0])
+def test_approximant_eq_expectations(name: str, largest: float) -> None:
+    phi = activations.all_activations()[name]
+    found = approximant(phi, largest)
+    assert found is not None
+    rng = np.random.default_rng(3)
+    s1, s2 = np.sqrt(largest) * rng.random((2, 300))
+    delta, sign = rng.random(300) ** rng.choice([1, 8], 300), rng.choice([-1.0, 1.0], 300)
+    known, root = float_expectations(phi), s1 * s2
+    pair = known.pair(s1**2, s2**2, sign * root * (1 - delta), root * delta)
+    value, _, slope = found.at(s1, s2, delta, sign < 0)
+    for got, true, moment in (
+        (value, pair.dual, known.second_moment),
+        (slope, pair.derivative_dual, known.derivative_second_moment),
+    ):
+        assert np.abs(got - true / np.sqrt(moment(s1**2) * moment(s2**2))).max() < 2 * ERROR
+
+
+# ---------------------------------------------------------------------------------- refusals
+
+
+def test_what_cannot_be_served_is_refused() -> None:
+    xp = library("array_api_strict")
+    X = xp.asarray(inputs())
+    relu = Network.mlp(activations.relu, 1, W, B)
+    hardtanh = Network.mlp(activations.hardtanh, 1, 1, 0)
+    for network, arguments, options, match in (
+        (hardtanh, (X,), {}, "breakpoint"),
+        (relu, (X,), {}, "without a value"),
+        (relu, (X,), {"values": {"w": 1.0}}, "without a value"),
+        (relu, (X,), {"values": {"w": -1.0, "b": 0.0}}, "variance >= 0"),
+        (relu, (X,), {"values": {"w": True, "b": 0.0}}, "0-d array"),
+        (relu, (X,), {"values": {"w": xp.asarray([1.0]), "b": 0.0}}, "0-d array"),
+        (relu, (X, inputs()), {"values": NUMBERS}, "nothing is moved"),
+        (relu, (X, xp.asarray(inputs(), dtype=xp.float32)), {"values": NUMBERS}, "nothing is moved"),
+        (relu, (xp.asarray([[1, 2]]),), {"values": NUMBERS}, "float32 or float64"),
+        (relu, (xp.asarray([1.0, 2.0]),), {"values": NUMBERS}, "a matrix"),
+        (relu, (xp.asarray([[np.nan]]),), {"values": NUMBERS}, "finite"),
+        (relu, (xp.asarray([[1e-200]]),), {"values": NUMBERS}, "rescale"),
+        (relu, (X, xp.asarray([[1.0]])), {"values": NUMBERS}, "equal dimensions"),
+        (relu, (X,), {"values": NUMBERS, "largest_variance": -1.0}, "positive"),
+        (relu, (X,), {"values": NUMBERS, "progress": True}, "progress"),
+        (relu, (X,), {"values": NUMBERS, "kernel": "other"}, "nngp"),
+        (NETWORKS["branches"], (xp.zeros((1, 2)),), {}, None),
+        (Network(Dense(1, 0), LayerNorm(), Dense(1, 0)), (xp.zeros((1, 2)),), {}, "zero input"),
+    ):  # fmt: skip
+        if match is None:
+            assert np.all(np.isfinite(np.asarray(network.gram(*arguments, **options))))
+            continue
+        with pytest.raises(DomainError, match=match):
+            network.gram(*arguments, **options)
+
+
+def test_numpy_arrays_take_the_numpy_path() -> None:
+    assert not is_foreign(np.eye(2)) and not is_foreign([[1.0]]) and not is_foreign(np.float64(1.0))
