@@ -185,7 +185,7 @@ def accuracy(names: list[str], equal: bool) -> str:
 def _pairs(X: np.ndarray) -> Iterator[tuple[int, int, float]]:
     """Four pairs of each stratum, of both signs where there are."""
     unit = X / np.linalg.norm(X, axis=1, keepdims=True)
-    sine = np.abs(np.cross(unit[:, None], unit[None]))
+    sine = np.abs(np.multiply.outer(unit[:, 0], unit[:, 1]) - np.multiply.outer(unit[:, 1], unit[:, 0]))
     near = sine**2 / 2
     rho = unit @ unit.T
     near = np.where(np.abs(rho) < 0.9, 1 - np.abs(rho), near)
