@@ -313,7 +313,7 @@ def _answer(function: BlackBox, place: Fraction) -> Enclosure:
             value = function(place)
         except AnalyticNTKError:
             raise
-        except Exception as error:
+        except Exception as error:  # the function is a user's: it may raise anything
             raise DomainError(
                 f"a black box that raises {type(error).__name__} at {place}: {error}"[:200],
                 "a value at every rational number asked for",

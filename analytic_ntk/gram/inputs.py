@@ -11,6 +11,7 @@ from analytic_ntk.errors import DomainError
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
+DOUBLE = np.dtype(np.float64)
 SPREAD = {np.dtype(kind): 8 * float(np.finfo(kind).eps) for kind in (np.float64, np.float32)}
 """Squared norms of data of a type that differ by no more than this, relatively, are one."""
 
@@ -39,7 +40,7 @@ def data(value: ArrayLike, name: str) -> Array:
 class Inputs:
     """Rows with their squared norms per dimension and their directions."""
 
-    def __init__(self, data: Array, dtype: np.dtype = np.dtype(np.float64)) -> None:  # noqa: B008
+    def __init__(self, data: Array, dtype: np.dtype = DOUBLE) -> None:
         self.spread = SPREAD[dtype]
         scale = np.max(np.abs(data), axis=1)
         safe = np.where(scale > 0, scale, 1.0)

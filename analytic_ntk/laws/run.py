@@ -147,7 +147,7 @@ def examine(law: str | Law, case: Case, doors: Doors = HONEST) -> Outcome:
         return found.check(case, doors)
     except AnalyticNTKError:
         raise
-    except Exception as error:
+    except Exception as error:  # a user's layer or activation may raise anything: the law fails, not the run
         return Outcome(math.inf, detail=_raised(error))
 
 

@@ -5,13 +5,13 @@ Imported on request only; nothing else of the package needs scikit-learn.
 
 from __future__ import annotations
 
-try:
-    import sklearn  # noqa: F401  (the library: imports here are absolute)
-except ImportError:
+from importlib.util import find_spec
+
+if find_spec("sklearn") is None:
     raise ImportError(
         "analytic_ntk.sklearn needs scikit-learn; what to do: "
         'run python -m pip install "analytic-ntk[sklearn]"'
-    ) from None
+    )
 
 from analytic_ntk.sklearn.estimators import InfiniteWidthClassifier, InfiniteWidthRegressor
 from analytic_ntk.sklearn.kernels import NNGPKernel, NTKKernel

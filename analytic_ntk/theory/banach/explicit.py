@@ -12,6 +12,7 @@ that no unit uses are left out of both sides.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,7 @@ def _dense(
         found.put(g, shared, step, np.broadcast_to(mask.any(axis=0), (width, k)))
         slots = _checked(
             rows * width * width * fan_in * k,
-            lambda data=data: scale * np.einsum("njk,iu->nujik", data, eye),  # type: ignore[misc]
+            partial(np.einsum, "njk,iu->nujik", scale * data, eye),
         )
         mine = (eye[:, None, :, None] > 0) & mask[None, :, None, :]
         found.put(
@@ -113,7 +114,7 @@ def _powers(flow: _Flow, coefficients: Array) -> _Flow:
                     rows, units, k = data.shape
                     words = _checked(
                         rows * units * k * other.shape[2],
-                        lambda data=data, other=other: data[..., :, None] * other[..., None, :],  # type: ignore[misc]
+                        partial(np.multiply, data[..., :, None], other[..., None, :]),
                     )
                     both = (mask[:, :, None] & also[:, None, :]).reshape(units, -1)
                     following.put(
