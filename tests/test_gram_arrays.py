@@ -16,6 +16,7 @@ import sympy as sp
 
 from analytic_ntk import Activation, Network, activations
 from analytic_ntk.errors import DomainError
+from analytic_ntk.gram import approximant as approximant_module
 from analytic_ntk.gram.approximant import ERROR, approximant
 from analytic_ntk.gram.arrays import gram_on_arrays, is_foreign
 from analytic_ntk.layers import Dense, LayerNorm, Nonlinearity, Residual
@@ -331,3 +332,16 @@ def test_what_cannot_be_served_is_refused() -> None:
 
 def test_numpy_arrays_take_the_numpy_path() -> None:
     assert not is_foreign(np.eye(2)) and not is_foreign([[1.0]]) and not is_foreign(np.float64(1.0))
+
+
+def test_wrong_polynomials_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saboteur: mean slopes that are a little off meet the recursion at no point between the nodes."""
+    relu = activations.resolve("relu")
+    approximant_module._built.cache_clear()
+    assert approximant(relu, 1.0) is not None
+    right = approximant_module._averages
+    monkeypatch.setattr(approximant_module, "_averages", lambda *given: right(*given) * (1 + 1e-10))
+    approximant_module._built.cache_clear()
+    assert approximant(relu, 1.0) is None
+    monkeypatch.undo()
+    approximant_module._built.cache_clear()
