@@ -10,6 +10,7 @@ from sphinx.application import Sphinx
 import analytic_ntk
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from atlas_pages import write_all
 from pictures import draw
 
 project = "analytic_ntk"
@@ -17,11 +18,14 @@ author = "the analytic_ntk authors"
 copyright = f"2026, {author}"
 version = release = analytic_ntk.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "mathml"]
+html_math_renderer = "mathml"
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 2
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "atlas/table.md"]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["formulas.css"]
 html_title = "analytic_ntk"
 
 autodoc_member_order = "bysource"
@@ -50,4 +54,4 @@ def formulas_as_literal_blocks(
 
 def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", formulas_as_literal_blocks)
-    app.connect("builder-inited", lambda app: draw())
+    app.connect("builder-inited", lambda app: (draw(), write_all()))

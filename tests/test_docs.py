@@ -21,7 +21,9 @@ from analytic_ntk.cli import app
 from proofs_check.cli import app as proofs_app
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([ROOT / "README.md", *(p for p in (ROOT / "docs").rglob("*.md") if "_build" not in p.parts)])
+MADE = {"_build", "atlas", "generated"}
+"""Folders of ``docs`` that the build makes."""
+PAGES = sorted([ROOT / "README.md", *(p for p in (ROOT / "docs").rglob("*.md") if MADE.isdisjoint(p.parts))])
 PROGRAMS = {"analytic-ntk": app, "proofs-check": proofs_app}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -226,6 +226,10 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     )),
     ("tables: many Hermite tables, written and read back", (
         "tables.decimals tables.numbers tables.columns tables.records",
+        "atlas.witness",
+        "atlas.articles",
+        "atlas.entry",
+        "atlas",
         "tables.agreement tables.layout tables.question",
         "tables.compute tables.text",
         "tables.markup tables.parquet",

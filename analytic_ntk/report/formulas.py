@@ -33,9 +33,10 @@ def formulas_of(
     """
     dual = exact.dual(activation.pieces).expression
     derivative_dual = exact.dual(activation.derivative).expression
+    slope = "" if activation.is_continuous else "; phi' is the derivative off the jumps"
     found = [
         _formula("dual", "E phi(u) phi(v) for (u, v) of variances q11, q22 and covariance q12", dual),
-        _formula("derivative dual", "E phi'(u) phi'(v), the same (u, v)", derivative_dual),
+        _formula("derivative dual", f"E phi'(u) phi'(v), the same (u, v){slope}", derivative_dual),
     ]
     nested = depth > 1 and (dual.has(Dual) or derivative_dual.has(Dual))  # expectations inside expectations
     if not nested and predicted_nodes(dual, derivative_dual, depth) <= MAX_NODES:
