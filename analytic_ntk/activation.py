@@ -11,14 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
 from analytic_ntk.arithmetic import functions as fn
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.display import axes_for
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError, UndecidedError
 from analytic_ntk.exact import ExactNumber, exact_number
@@ -50,6 +52,9 @@ from analytic_ntk.hermite import (
 )
 from analytic_ntk.notation import x
 from analytic_ntk.parser import normalise, parse_expression
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _SMOOTH = (
     sp.exp, sp.log, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.atan, sp.erf, sp.erfc,
@@ -381,6 +386,27 @@ class Activation:
         """
         self.require_numeric()
         return evaluate(self.pieces, real_array(z))
+
+    def plot(self, axes: Axes | None = None, low: float = -4.0, high: float = 4.0) -> Axes:
+        """``phi`` and ``phi'`` on ``[low, high]``, the lines broken where they jump; returns the axes.
+
+        Raises :class:`DomainError` unless ``low < high`` are finite numbers.
+        """
+        self.require_numeric()
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise DomainError(f"low = {low}, high = {high}", "two finite numbers, the smaller first")
+        axes = axes_for(axes)
+        places = [float(point) for point, _ in (*self.jumps, *self.kinks) if low < point < high]
+        points = np.sort(np.concatenate([np.linspace(low, high, 801), places]))
+        for pieces, label in ((self.pieces, r"$\varphi$"), (self.derivative, r"$\varphi'$")):
+            with np.errstate(over="ignore"):
+                values = evaluate(pieces, points)
+            values[np.isin(points, places) | ~np.isfinite(values)] = np.nan
+            axes.plot(points, values, label=label)
+        axes.set(xlabel="$x$", title=str(self))
+        axes.legend(frameon=False)
+        axes.grid(alpha=0.3)
+        return axes
 
     def latex(self) -> str:
         """The formula in LaTeX."""

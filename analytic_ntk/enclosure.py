@@ -115,6 +115,15 @@ class Enclosure:
     def __str__(self) -> str:
         return self.decimal()
 
+    def _repr_latex_(self) -> str:
+        """The certain digits, at most 40; three dots where there are more to the number."""
+        if not self.digits:
+            return rf"$\text{{{self.decimal()}}}$"
+        shown, whole = self.decimal(40), self.decimal()
+        text, rest = (whole, "") if self.radius == 0 and len(whole) <= len(shown) else (shown, r"\ldots")
+        mantissa, _, exponent = text.partition("e")
+        return f"${mantissa}{rest}" + (rf" \cdot 10^{{{int(exponent)}}}$" if exponent else "$")
+
     def __repr__(self) -> str:
         size = abs(self.radius)
         if size == 0:

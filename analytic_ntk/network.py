@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
@@ -13,6 +13,7 @@ from flint import arb
 from analytic_ntk import gram as _gram
 from analytic_ntk.activation import Activation
 from analytic_ntk.certify import certify
+from analytic_ntk.display import axes_for, html_table
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber, exact_number
@@ -27,6 +28,9 @@ from analytic_ntk.systems.ball import Ball
 from analytic_ntk.systems.exact import Exact
 from analytic_ntk.systems.protocol import Arithmetic
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 MAX_DEPTH = 10_000
 
 
@@ -36,6 +40,10 @@ class KernelValues:
 
     nngp: Enclosure
     ntk: Enclosure
+
+    def _repr_html_(self) -> str:
+        rows = [("NNGP", self.nngp.decimal(40)), ("NTK", self.ntk.decimal(40))]
+        return html_table(("kernel", "certified"), rows)
 
 
 @dataclass(frozen=True, init=False)
@@ -207,6 +215,21 @@ class Network:
         if progress:
             raise DomainError("progress of a lazy array", "progress=False", "use dask's ProgressBar")
         return lazy(blocks_of(self.layers, X, Y, kernel, chunks))
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """NNGP and NTK over the correlation ``rho`` of inputs with ``<x, x>/d = 1``, in float64.
+
+        Raises as :meth:`gram`, which computes them.
+        """
+        axes = axes_for(axes)
+        angles = np.linspace(np.pi, 0.0, 201)
+        inputs = np.sqrt(2.0) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        for name in ("nngp", "ntk"):
+            axes.plot(np.cos(angles), self.gram(inputs, inputs[-1:], kernel=name)[:, 0], label=name.upper())
+        axes.set(xlabel=r"$\rho$", title=", ".join(dict.fromkeys(map(str, self.activations))))
+        axes.legend(frameon=False)
+        axes.grid(alpha=0.3)
+        return axes
 
     def series(self, order: int, digits: int = 30, variance: ExactNumber = 1) -> KernelSeries:
         """Power series of NNGP and NTK in ``rho`` for inputs with ``<x, x>/d = variance``; see

@@ -11,6 +11,7 @@ from flint import arb, arb_series, ctx
 from analytic_ntk.activation import constant
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.certify import certify
+from analytic_ntk.display import html_table
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError
 from analytic_ntk.exact import ExactNumber
@@ -93,6 +94,13 @@ class KernelSeries:
         low = low - (rest if point < 0 else 0)
         high = high + rest
         return Enclosure((low + high) / 2, (high - low) / 2)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (k, *(c.decimal(20) if isinstance(c, Enclosure) else c for c in pair))
+            for k, pair in enumerate(zip(self.nngp, self.ntk, strict=True))
+        ]
+        return html_table(("k", "NNGP", "NTK"), rows, f"coefficients of rho^k, <x, x>/d = {self.variance}")
 
     def _coefficients(self, kernel: str) -> tuple[sp.Expr | Enclosure, ...]:
         if kernel not in ("nngp", "ntk"):

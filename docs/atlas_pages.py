@@ -16,10 +16,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import matplotlib as mpl
-import numpy as np
 import sympy as sp
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from pictures import COLOURS, GREY
 
 import analytic_ntk
@@ -27,8 +25,6 @@ from analytic_ntk import Activation, activations
 from analytic_ntk.atlas import Article, Entry, entry
 from analytic_ntk.atlas.articles import DEEP, DEPTHS
 from analytic_ntk.errors import AnalyticNTKError
-from analytic_ntk.gaussian.pieces import Pieces
-from analytic_ntk.gaussian.values import evaluate
 from analytic_ntk.notation import LATEX_NAMES
 from analytic_ntk.report.curves import curves_of
 from analytic_ntk.report.data import Formula
@@ -107,14 +103,7 @@ def pictures(phi: Activation, found: Entry) -> Iterator[tuple[str, Figure]]:
     curves = curves_of(phi, max(DEPTHS), *DEEP)
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.subplots()
-    for colour, name, pieces in zip(
-        COLOURS, (r"$\varphi$", r"$\varphi'$"), (phi.pieces, phi.derivative), strict=False
-    ):
-        axes.plot(
-            *points(pieces, [float(place) for place, _ in (*phi.jumps, *phi.kinks)]), color=colour, label=name
-        )
-    axes.set(xlabel="$x$")
-    axes.legend(fontsize="small", frameon=False)
+    phi.plot(axes)
     yield "properties", figure
     if curves.nngp:
         figure = Figure(figsize=(9.6, 3.6), layout="constrained")
@@ -144,15 +133,6 @@ def pictures(phi: Activation, found: Entry) -> Iterator[tuple[str, Figure]]:
         axes.set(xlabel="weight variance", ylabel="bias variance", ylim=(0, None))
         axes.legend(fontsize="small", frameon=False)
         yield "edge", figure
-
-
-def points(pieces: Pieces, places: Sequence[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A function on [-4, 4], the line broken where it may jump."""
-    x = np.sort(np.concatenate([np.linspace(-4, 4, 801), places]))
-    with np.errstate(over="ignore"):
-        values = evaluate(pieces, x)
-    values[np.isin(x, places)] = np.nan
-    return x, values
 
 
 def on_any_background(figure: Figure) -> Figure:

@@ -15,7 +15,7 @@ PACKAGE = "analytic_ntk"
 FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     # name of the floor; its modules, each line standing on the lines above it
     ("ground: errors and the names of things", (
-        "errors notation pair",
+        "display errors notation pair",
         "exact",
     )),
     ("arithmetic: precision, special functions, the one interpreter", (

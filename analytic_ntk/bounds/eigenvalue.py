@@ -84,6 +84,34 @@ class LowerBound:
     power: int
     kind: Literal["certified", "float64"]
 
+    def explain(self) -> str:
+        """The inequality behind the bound, and what kind of number it is.
+
+        >>> print(LowerBound(Fraction(1, 4), "gershgorin", 3, "certified").explain())
+        lambda_min >= 0.25 (certified: a proved rational number)
+        K = sum c_k rho^k, c_k >= 0; each [rho_ij^k] is positive semidefinite (Schur): terms may be dropped.
+        Gershgorin on the terms k >= 3: lambda_min >= min_i (sum c_k - sum_{j != i} |sum c_k rho_ij^k|).
+        """
+        kinds = {
+            "certified": "certified: a proved rational number",
+            "float64": "float64: lowered by an estimate of the rounding, not proved",
+        }
+        reasons = {
+            "gershgorin": f"Gershgorin on the terms k >= {self.power}: lambda_min >= min_i (sum c_k - "
+            "sum_{j != i} |sum c_k rho_ij^k|).",
+            "hadamard": f"One term is kept: lambda_min >= c_{self.power} lambda_min([rho_ij^{self.power}]).",
+            "separation": f"In the terms k >= {self.power} the separation of the points bounds |rho_ij|.",
+            "semidefinite": "Nothing better than 0 was found: the matrix is positive semidefinite.",
+        }
+        return "\n".join(
+            [
+                f"lambda_min >= {float(self.value):.6g} ({kinds[self.kind]})",
+                "K = sum c_k rho^k, c_k >= 0; each [rho_ij^k] is positive semidefinite (Schur): terms may be "
+                "dropped.",
+                reasons[self.method],
+            ]
+        )
+
 
 Kernel: TypeAlias = KernelSeries | Sequence[ExactNumber] | Zonal
 

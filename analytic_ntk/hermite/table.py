@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 from operator import mul
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.certify import certify
+from analytic_ntk.display import axes_for, html_table
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError, PrecisionError
 from analytic_ntk.gaussian import quadrature
@@ -26,6 +28,9 @@ from analytic_ntk.gaussian.operations import BALLS
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.gaussian.terms import Terms, terms_of
 from analytic_ntk.hermite.adaptive import certified_values, require_digits
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MAX_ORDER = 10_000
 EXACT_ORDER = 100
@@ -77,6 +82,24 @@ class HermiteTable:
     def floats(self) -> NDArray[np.float64]:
         """The coefficients rounded to float64."""
         return np.array([float(row.value) for row in self.rows])
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """``|a_n|`` over ``n`` on a logarithmic axis; coefficients that are 0 are left out."""
+        axes = axes_for(axes)
+        shown = [(row.n, size) for row in self.rows if (size := abs(float(row.value)))]
+        if shown:
+            axes.semilogy(*zip(*shown, strict=True), "o", markersize=4)
+        axes.set(xlabel="$n$", ylabel="$|a_n|$", xlim=(-0.5, len(self.rows) - 0.5))
+        axes.grid(alpha=0.3)
+        return axes
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (row.n, row.value.decimal(self.digits), row.kind, row.expression if row.kind == "exact" else "")
+            for row in self.rows
+        ]
+        caption = f"Hermite coefficients, variance {self.variance}"
+        return html_table(("n", "a_n", "kind", "expression"), rows, caption)
 
 
 def hermite_table(

@@ -20,6 +20,7 @@ from flint import arb
 from analytic_ntk.activation import Activation, constant
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import bits_for, working_precision
+from analytic_ntk.display import html_table
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError, PrecisionError, UndecidedError
 from analytic_ntk.exact import ExactNumber
@@ -71,6 +72,23 @@ class DeepLimit:
     def variance_length(self) -> Value | None:
         """``-1/log V'(q*)``, the same for variances; ``None`` unless ``0 < V' < 1`` is certain."""
         return depth_scale(self.variance_slope)
+
+    def _repr_html_(self) -> str:
+        values = {
+            "variance q*": self.variance,
+            "V'(q*)": self.variance_slope,
+            "chi_1": self.chi_1,
+            "correlation c*": self.correlation,
+            "C'(c*)": self.chi_c,
+            "correlation length": self.correlation_length,
+            "NTK of two inputs": self.ntk,
+        }
+        rows = [
+            (name, v.decimal(20) if isinstance(v, Enclosure) else v)
+            for name, v in values.items()
+            if v is not None
+        ]
+        return html_table(("quantity", "value"), rows, f"after infinitely many layers: {self.phase.value}")
 
 
 def deep_limit(

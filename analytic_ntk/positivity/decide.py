@@ -64,6 +64,14 @@ class GramDecision:
         """The dimension of the null space; ``None`` if undecided."""
         return None if self.verdict is Positivity.UNDECIDED else len(self.null_vectors)
 
+    def explain(self) -> str:
+        """The verdict with the chain of reasons: what each layer does to the null space, by which theorem."""
+        return str(self)
+
+    def _repr_markdown_(self) -> str:
+        head, *reasons = str(self).splitlines()
+        return "\n".join([f"**{head}**", "", *(f"- {reason.strip()}" for reason in reasons)])
+
     def __str__(self) -> str:
         head = f"{self.kernel} Gram matrix of {len(self.points)} points: {self.verdict.value}"
         if self.null_vectors:

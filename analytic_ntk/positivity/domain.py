@@ -45,6 +45,14 @@ class Decision:
     counterexample: GramDecision | None = None
     missing: str = ""
 
+    def explain(self) -> str:
+        """The verdict with the chain of reasons: what each layer does to the null space, by which theorem."""
+        return str(self)
+
+    def _repr_markdown_(self) -> str:
+        head, *reasons = str(self).splitlines()
+        return "\n".join([f"**{head}**", "", *(f"- {reason.strip()}" for reason in reasons)])
+
     def __str__(self) -> str:
         head = f"{self.kernel} on {self.domain.value}, d = {self.dim}: {self.verdict.value}"
         lines = [head, *(f"  {s.layer}: {s.fact} [{s.reference}]" for s in self.steps)]

@@ -7,12 +7,13 @@ from html import escape
 
 import sympy as sp
 
+from analytic_ntk.display import html_table
 from analytic_ntk.hermite.table import HermiteTable
 from analytic_ntk.notation import LATEX_NAMES
 from analytic_ntk.report.curves import Curves
 from analytic_ntk.report.data import Formula, Report
 from analytic_ntk.report.plots import lines, stems
-from analytic_ntk.report.sections import Section, Table, network_line, sections
+from analytic_ntk.report.sections import Section, network_line, sections
 
 LONG = 6_000
 """LaTeX with more characters is shown as plain text instead of as a formula."""
@@ -26,7 +27,7 @@ h2 { margin-top: 2.2rem; border-bottom: 1px solid #ddd; }
 table { border-collapse: collapse; font-size: .92rem; }
 th, td { padding: .15rem .8rem .15rem 0; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 th { border-bottom: 1px solid #999; }
-.numeric td + td, .numeric th + th { text-align: right; font-variant-numeric: tabular-nums; }
+td { font-variant-numeric: tabular-nums; }
 figure { margin: 1rem 0; } figure img { max-width: 100%; height: auto; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 """
@@ -91,7 +92,7 @@ def _section(section: Section, plots: str) -> str:
     parts += [f'<p class="note">{escape(note)}</p>' for note in section.notes]
     parts += [_formula(formula) for formula in section.formulas]
     if section.table is not None:
-        parts.append(_table(section.table))
+        parts.append(html_table(section.table.columns, section.table.rows, numeric=section.table.numeric))
     if section.last:
         parts.append(f"<p>{escape(section.last)}</p>")
     return "\n".join([*parts, plots, "</section>"])
@@ -115,12 +116,3 @@ def mathml(expression: sp.Expr) -> str:
     if len(latex) > LONG:
         return f"<pre>{escape(str(expression))}</pre>"
     return str(convert(latex, display="block"))
-
-
-def _table(table: Table) -> str:
-    kind = ' class="numeric"' if table.numeric else ""
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in table.columns)
-    rows = "\n".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows
-    )
-    return f"<table{kind}><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>"

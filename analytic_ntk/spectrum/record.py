@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
@@ -14,7 +15,11 @@ from numpy.typing import NDArray
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.certify import certify
+from analytic_ntk.display import axes_for, html_table
 from analytic_ntk.enclosure import Enclosure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,6 +72,24 @@ class SphereSpectrum:
         """What the degrees beyond the table hold of the trace."""
         whole, known = _enclosed(self.trace, self.digits), self.cumulative_trace()[-1]
         return Enclosure(whole.midpoint - known.midpoint, whole.radius + known.radius)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """``log10`` of the eigenvalues over the degree, on a logarithmic axis; zeros are left out."""
+        axes = axes_for(axes)
+        shown = [(k, size) for k, size in enumerate(self.log10()) if k and np.isfinite(size)]
+        if shown:
+            axes.semilogx(*zip(*shown, strict=True), "o", markersize=4)
+        axes.set(xlabel="degree $k$", ylabel=r"$\log_{10} \lambda_k$")
+        axes.set_title(f"{self.kernel} on $S^{{{self.dim - 1}}}$")
+        axes.grid(alpha=0.3)
+        return axes
+
+    def _repr_html_(self) -> str:
+        sums = [value.decimal(10) for value in self.cumulative_trace()]
+        cells = zip(self.multiplicities, map(_shown, self.eigenvalues), sums, strict=True)
+        rows = [(k, *row) for k, row in enumerate(cells)]
+        head = f"{self.kernel} on S^{self.dim - 1}, {self.method}, trace {_shown(self.trace)}"
+        return html_table(("degree", "multiplicity", "eigenvalue", "cumulative trace"), rows, head)
 
     def __repr__(self) -> str:
         return f"SphereSpectrum({self.kernel} on S^{self.dim - 1}, degrees 0..{self.degree}, {self.method})"
