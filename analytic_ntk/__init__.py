@@ -23,6 +23,7 @@ _WHERE = {
 }
 _MODULES = (
     "activations",
+    "atlas",
     "bounds",
     "errors",
     "finite_width",

@@ -11,6 +11,7 @@ import analytic_ntk
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from atlas_pages import write_all
+from floors import write as write_floors
 from pictures import draw
 
 project = "analytic_ntk"
@@ -22,7 +23,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "mathml"]
 html_math_renderer = "mathml"
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 2
-exclude_patterns = ["_build", "atlas/table.md"]
+exclude_patterns = ["_build", "atlas/table.md", "generated"]
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["formulas.css"]
@@ -54,4 +55,4 @@ def formulas_as_literal_blocks(
 
 def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", formulas_as_literal_blocks)
-    app.connect("builder-inited", lambda app: (draw(), write_all()))
+    app.connect("builder-inited", lambda app: (write_floors(), draw(), write_all()))
