@@ -19,10 +19,14 @@ author = "the analytic_ntk authors"
 copyright = f"2026, {author}"
 version = release = analytic_ntk.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "mathml"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "mathml"]
 html_math_renderer = "mathml"
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 2
+nb_execution_mode = "force"
+nb_merge_streams = True
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
 exclude_patterns = ["_build", "atlas/table.md", "generated"]
 html_theme = "furo"
 html_static_path = ["_static"]
