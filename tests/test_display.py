@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 
 import matplotlib.pyplot as plt
@@ -12,7 +13,7 @@ import pytest
 
 from analytic_ntk import Activation, Network, activations, meanfield, spectrum
 from analytic_ntk.bounds import LowerBound, lower_bound
-from analytic_ntk.display import html_table
+from analytic_ntk.display import Record, html_table, short
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.positivity import Domain, decide, decide_gram
@@ -108,3 +109,43 @@ def test_explanations_name_their_reasons() -> None:
         first, _, reason = bound.explain().splitlines()
         assert ("proved" in first) and bound.kind in first and reason
     assert "not proved" in LowerBound(0.5, "hadamard", 2, "float64").explain()
+
+
+@dataclass(frozen=True)
+class _Found(Record):
+    value: Enclosure
+    error_bound: float
+    matrix: np.ndarray
+    verdict: meanfield.Phase
+    parts: tuple[Enclosure, ...]
+    note: str
+
+
+def test_a_record_shows_itself_in_short() -> None:
+    third = Enclosure(Fraction(1, 3), Fraction(1, 10**8))
+    found = _Found(third, 1e-3, np.eye(300), meanfield.Phase.EDGE, (third,) * 9, "<b>" + "x" * 500)
+    text = str(found)
+    assert text.splitlines()[0] == "_Found" and "error bound  0.001" in text and len(text) < 400
+    assert (
+        "0.3333333\n" in text and "array of shape (300, 300), from 0 to 1" in text and "edge of chaos" in text
+    )
+    assert "9 of Enclosure" in text and "..." in text
+    assert "<b>" not in found._repr_html_() and "[1., 0." in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "None"),
+        (True, "True"),
+        ((), "()"),
+        (np.array([]), "[]"),
+        (np.array(["a"] * 9), "array of shape (9,)"),
+    ],
+)
+def test_odd_values_are_shown(value: object, shown: str) -> None:
+    assert short(value) == shown
+
+
+def test_an_array_with_nan_is_shown() -> None:
+    assert "nan" in short(np.full(10, np.nan))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analytic_ntk.display import Record
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.finite_width.inputs import matrix, require_number
 from analytic_ntk.network import Network
@@ -21,7 +22,7 @@ NOISE = 1e-12
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Record):
     """An ensemble of infinitely wide networks at a ``time`` of training (``inf``: the end): ``mean`` of shape
     ``(m, outputs)`` and ``covariance`` ``(m, m)``, the same for each output, outputs being independent;
     ``prior``: the variances at time 0, ``(m,)``."""
@@ -48,7 +49,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Flow:
+class Flow(Record):
     """Gradient flow ``df/dt = -Theta(., X) (f(X) - Y)`` from the ensemble of initial functions.
 
     ``theta_xx``, ``theta_tx``: the kernel that drives it at the training inputs and from the test inputs to
