@@ -22,7 +22,7 @@ from analytic_ntk.activation import Activation
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import bits_for, working_precision
 from analytic_ntk.certify import certify
-from analytic_ntk.display import Record
+from analytic_ntk.display import Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import AnalyticNTKError, DomainError, UndecidedError
 from analytic_ntk.notation import x
@@ -39,7 +39,7 @@ _SCALES = (1, 3, Fraction(1, 3), 10, Fraction(1, 10), 50, Fraction(1, 50), 1000,
 
 
 @dataclass(frozen=True)
-class PolynomialDependency(Record):
+class PolynomialDependency(Shown):
     """``sum_i weights[i] s(z_i . w) = 0`` for all ``w``, exactly; ``s`` is a polynomial of this degree."""
 
     vectors: tuple[Vector, ...]
@@ -48,7 +48,7 @@ class PolynomialDependency(Record):
 
 
 @dataclass(frozen=True)
-class Independence(Record):
+class Independence(Shown):
     """``[s(vectors[i] . directions[j])]`` has this determinant (exact, or an enclosure without 0).
 
     With arguments moved by up to ``radius``, each on its own, the determinant keeps to one percent: so the
@@ -252,7 +252,7 @@ def _rational(number: Fraction) -> sp.Rational:
 
 
 @dataclass(frozen=True)
-class DividedDifference(Record):
+class DividedDifference(Shown):
     """A divided difference of order ``degree + 1`` that is certainly not 0: no polynomial of that degree."""
 
     degree: int
@@ -353,7 +353,7 @@ def _divided_difference(points: Sequence[Fraction], values: Sequence[Enclosure])
 
 
 @dataclass(frozen=True)
-class ApparentDegree(Record):
+class ApparentDegree(Shown):
     """A black box that behaves like a polynomial of this degree on the points asked, and not of any lower.
 
     ``refuted`` is the evidence against ``degree - 1`` (``None`` for degree -1: every value may be 0).

@@ -19,7 +19,7 @@ FEW, LONG = 6, 70
 """Entries of an array that are written out; characters of a value."""
 
 
-class Record:
+class Shown:
     """A dataclass of results that shows itself in short: a line for each field, a table in notebooks.
 
     ``repr`` still has everything.
@@ -64,7 +64,7 @@ def short(value: Any) -> str:
             return f"({', '.join(map(short, value))})"
         return f"{len(value)} of {type(value[0]).__name__}"
     if is_dataclass(value) and type(value).__str__ is not object.__str__:
-        return f"{str(value).splitlines()[0]} ..." if isinstance(value, Record) else _cut(str(value))
+        return f"{str(value).splitlines()[0]} ..." if isinstance(value, Shown) else _cut(str(value))
     if is_dataclass(value):
         return type(value).__name__
     return _cut(str(value))

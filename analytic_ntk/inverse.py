@@ -21,7 +21,7 @@ import sympy as sp
 from analytic_ntk.activation import Activation, constant
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import bits_for, working_precision
-from analytic_ntk.display import Record
+from analytic_ntk.display import Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.exact import ExactNumber
@@ -90,7 +90,7 @@ def activations_for(
 
 
 @dataclass(frozen=True)
-class Approximation(Record):
+class Approximation(Shown):
     """An activation whose kernel is ``sum b_k rho^k`` exactly, with ``b`` the ``coefficients``, and a
     certified
     bound, for all ``-1 <= rho <= 1``, of its distance to the kernel that was asked for."""

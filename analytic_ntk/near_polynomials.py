@@ -22,7 +22,7 @@ from analytic_ntk.activation import Activation
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.certify import certify
-from analytic_ntk.display import Record
+from analytic_ntk.display import Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.exact import ExactNumber
@@ -38,7 +38,7 @@ _BITS = 256
 
 
 @dataclass(frozen=True)
-class Approach(Record):
+class Approach(Shown):
     """A value at ``epsilon``, and the exponent ``log(v/v')/log(eps/eps')`` to the next smaller ``eps'``
     (``None`` for the last, and where a value may be 0)."""
 

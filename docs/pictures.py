@@ -126,7 +126,7 @@ def escape() -> Figure:
 def overparameterization() -> Figure:
     """Smallest certified widths over the number of inputs; errors over the ratio of the two layers."""
     figure, (left, right) = _panels()
-    grown = wide.width_growth(activations.tanh, (20, 32, 50), draws=2)
+    grown = wide.width_growth(Activation.parse("sin(2*x)"), (16, 26, 42, 68), draws=4)
     counts = np.repeat(grown.counts, grown.widths.shape[1])
     left.plot(counts, grown.widths.ravel(), "o", markersize=4, color=COLOURS[0], label="one draw")
     label = f"$n^{{{grown.exponent:.2f}}}$, 95 % interval {grown.low:.2f} to {grown.high:.2f}"

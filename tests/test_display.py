@@ -13,7 +13,7 @@ import pytest
 
 from analytic_ntk import Activation, Network, activations, meanfield, spectrum
 from analytic_ntk.bounds import LowerBound, lower_bound
-from analytic_ntk.display import Record, html_table, short
+from analytic_ntk.display import Shown, html_table, short
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.positivity import Domain, decide, decide_gram
@@ -112,7 +112,7 @@ def test_explanations_name_their_reasons() -> None:
 
 
 @dataclass(frozen=True)
-class _Found(Record):
+class _Found(Shown):
     value: Enclosure
     error_bound: float
     matrix: np.ndarray

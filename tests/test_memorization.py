@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -193,6 +194,137 @@ def test_polynomials_and_parameters() -> None:
     assert rank_ceilings(sample("tanh", 2, [30]), on_circle).singular is False
 
 
+@pytest.mark.parametrize(
+    "act", ["relu", "abs(x)", "x^2", "x^3", "Max(x, 0)^2", "Piecewise((x, x > 0), (x/9, True))"]
+)
+@pytest.mark.parametrize("bias", ["0", "1/2"])
+def test_homogeneous_units_can_be_rescaled(act: str, bias: str) -> None:
+    """The relation ``sum_in w df/dw = k sum_out w df/dw``, unit by unit, and the rank it leaves."""
+    widths, X = [3, 2], RNG(8).standard_normal((40, 4))
+    finite = sample(act, 4, widths, bias, seed=8)
+    J, degree = finite.jacobian(X)[:, 0, :], activations.resolve(act).homogeneity
+    layers, start = [], 0
+    for unit in finite.units:
+        if unit.parameters:
+            sizes = [p.size for p in unit.parameters]
+            ends = start + np.cumsum([0, *sizes])
+            layers.append(
+                [
+                    np.arange(e, e + p.size).reshape(p.shape)
+                    for e, p in zip(ends, unit.parameters, strict=False)
+                ]
+            )
+            start += sum(sizes)
+    theta, relations = finite.parameters, []
+    for one, other in pairwise(layers):
+        for k in range(one[0].shape[1]):
+            relation = np.zeros(len(theta))
+            for incoming in one:
+                relation[incoming[:, k]] = theta[incoming[:, k]]
+            relation[other[0][k]] = -degree * theta[other[0][k]]
+            relations.append(relation)
+    assert np.abs(J @ np.array(relations).T).max() < 1e-11 * np.abs(J).max()
+    assert np.linalg.matrix_rank(np.array(relations)) == len(relations) == 5
+    ceiling = [c for c in rank_ceilings(finite, X).whole if "rescaling" in c.reason]
+    assert ceiling[0].rank == finite.size - 5 and rank_of(finite, X) <= ceiling[0].rank
+    assert memorization.rescalings(sample("tanh", 4, widths, bias)) == 0
+    assert memorization.rescalings(sample("x + x^2", 4, widths, bias)) == 0
+
+
+def test_no_more_than_the_rescalings_is_lost() -> None:
+    """Every unit has its kink among the inputs: the ceiling is the rank."""
+    finite, X = sample("Piecewise((x, x > 0), (x/9, True))", 3, [5], seed=1), RNG(5).standard_normal((18, 3))
+    found = rank_ceilings(finite, X).best
+    assert finite.size == 20 and found.rank == 15 == rank_of(finite, X)
+    assert "less 5 rescalings" in found.reason and report(finite, X).total.kind == "exact"
+    theta = finite.parameters.reshape(4, 5).copy()
+    theta[:3, 2] = 0  # a unit without incoming weights does not count
+    assert memorization.rescalings(finite.with_parameters(theta.reshape(-1))) == 4
+
+
+def test_piecewise_constant_activations_pass_nothing_back() -> None:
+    X = RNG(0).standard_normal((9, 3))
+    for act in ("step", "sign(x)"):
+        found = report(sample(act, 3, [8, 5]), X)
+        assert [part.smallest.kind for part in found.blocks] == ["exact"] * 3
+        assert found.ceilings.best.rank == 5 >= rank_of(sample(act, 3, [8, 5]), X)
+        assert "together, 0 + 0 + 5" in (found.reason or "")
+    network = Network(Dense(1, 0), Nonlinearity(activations.resolve("step")), Dense(1, 0),
+                      Nonlinearity(activations.tanh), Dense(1, 0))  # fmt: skip
+    finite = network.sample([6, 7, 1], RNG(1), 3)
+    assert [c.rank for c in rank_ceilings(finite, RNG(0).standard_normal((99, 3))).blocks] == [0, 42, 7]
+
+
+def test_inputs_without_a_coordinate() -> None:
+    X = RNG(0).standard_normal((20, 5))
+    X[:, [1, 3]] = 0
+    finite = sample("tanh", 5, [4])
+    found = rank_ceilings(finite, X)
+    assert found.blocks[0].rank == 12 and found.best.rank == 16 == rank_of(finite, X)
+    assert rank_ceilings(sample("tanh", 5, [4], "1"), X).blocks[0].rank == 16
+
+
+def test_dead_units_are_the_reason() -> None:
+    rng = RNG(1)
+    finite, X = draw(activations.relu, 3, [4, 3], rng), rng.standard_normal((6, 3))
+    found = report(finite, X)
+    assert not found.ceilings.singular and "dead units" in (found.reason or "")
+    assert (found.total.kind, found.total.upper) == ("certified", 0.0) and found.dead is not None
+    assert rank_of(finite, X) <= found.dead.rank < 6
+    assert report(draw(activations.tanh, 3, [8, 8], RNG(0)), X).dead is None
+    kernel = sum(part.matrix() for part in blocks(finite, X))
+    assert (kernel.diagonal() == 0).any()
+
+
+def test_lambda_min_of_the_true_network_at_sixty_digits() -> None:
+    """The Jacobian from the definition, forward and backward in mpmath: what float64 rounded on its way to
+    the features is far below the distance of the bounds here, and no block was forgotten."""
+    from mpmath import mp
+
+    curves = {
+        "tanh": (mp.tanh, lambda t: 1 - mp.tanh(t) ** 2),
+        "softplus": (lambda t: mp.log(1 + mp.exp(t)), lambda t: 1 / (1 + mp.exp(-t))),
+        "sin(x)": (mp.sin, mp.cos),
+        "Piecewise((x^2, x > 0), (x/3, True))": (
+            lambda t: t * t if t > 0 else t / 3,
+            lambda t: 2 * t if t > 0 else mp.mpf(1) / 3,
+        ),
+    }
+    with mp.workdps(60):
+        for act, (s, slope) in curves.items():
+            for dim, widths, count in ((3, [4, 5], 6), (3, [2, 6, 2, 3], 5), (1, [5], 3)):
+                finite, X = sample(act, dim, widths, seed=7), RNG(7).standard_normal((count, dim))
+                dense = [unit for unit in finite.units if unit.parameters]
+                scales = [unit.weight_scale for unit in dense]
+                W = [
+                    mp.mpf(c) * mp.matrix(unit.omega.tolist()) for c, unit in zip(scales, dense, strict=True)
+                ]
+                J = mp.matrix([_gradient(W, scales, mp.matrix([row.tolist()]), s, slope) for row in X])
+                true = mp.eigsy(J * J.T, eigvals_only=True)[0]
+                found = report(finite, X).total
+                slack = 1e-13 * float(max((J * J.T)[i, i] for i in range(count)))
+                assert found.lower - slack <= true <= found.upper + slack
+                assert found.upper - found.lower < 100 * slack
+
+
+def _gradient(W, scales, row, s, slope):  # type: ignore[no-untyped-def]
+    """``df/dtheta`` at one input, layer by layer, for parameters that carry the scales of their layers."""
+    from mpmath import mp
+
+    read, sums = [row], []
+    for w in W[:-1]:
+        sums.append(read[-1] * w)
+        read.append(sums[-1].apply(s))
+    back, found = mp.matrix([[1]]), []
+    for layer in reversed(range(len(W))):
+        outer = read[layer].T * back * scales[layer]
+        found = [outer[i, j] for i in range(outer.rows) for j in range(outer.cols)] + found
+        if layer:
+            pulled = back * W[layer].T
+            back = mp.matrix([[pulled[0, j] * slope(sums[layer - 1][0, j]) for j in range(pulled.cols)]])
+    return found
+
+
 def test_lines_are_found_among_many_points() -> None:
     """The fast path: multiples planted among 300 x 200 floats, by powers of 2 and so exactly collinear."""
     X = RNG(0).standard_normal((300, 200))
@@ -250,6 +382,12 @@ def test_hypotheses_say_what_is_not_met() -> None:
     assert (
         found["differentiable activations"] is False and found["Lipschitz concentration of the data"] is None
     )
+    for act, expected in (
+        ("relu", True), ("x^2", False), ("Max(x, 0)^2", False), ("step", False), ("tanh", None),
+        ("Max(Min(x^3, 1), -1)", True), ("x + tanh(x)", None),
+    ):  # fmt: skip
+        seen = {h.name: h.met for h in hypotheses(sample(act, 8, [4, 4]), X)}
+        assert seen["Lipschitz activations"] is expected
     good = {h.name: h.met for h in hypotheses(draw(activations.tanh, 40, [40, 40], RNG(0)),
                                               RNG(0).standard_normal((50, 40)))}  # fmt: skip
     assert False not in good.values()
@@ -292,8 +430,8 @@ def test_the_plateau_of_the_first_layer_is_the_staircase() -> None:
 def test_the_heuristic_is_near_simulation() -> None:
     for name in ("tanh", "relu", "sigmoid"):
         phi = activations.resolve(name)
-        seen = memorization.scaling(phi, 2, [150], [300], 2).mean(300, 150)[0]
-        assert 1 < prediction(phi, 2, 300, 150) / seen < 3
+        seen = memorization.scaling(phi, 2, [80], [120], 2).mean(120, 80)[0]
+        assert 1 < prediction(phi, 2, 120, 80) / seen < 3
 
 
 def test_neighbours_check_their_hypotheses() -> None:
@@ -304,8 +442,11 @@ def test_neighbours_check_their_hypotheses() -> None:
     assert not montanari_zhong(activations.relu, unit, 3).applies  # N d < n
     assert montanari_zhong(activations.relu, unit, 100).leading == 0.25
     assert nguyen(X).leading == pytest.approx(30 / (4 * np.pi))
-    assert not nguyen(X, 3).applies and not nguyen(100 * X).applies
-    assert not nguyen(X, 2, activations.tanh).applies
+    cosines = np.abs(unit @ unit.T) - np.eye(len(unit))
+    for r in (2, 4, 8):
+        assert nguyen(X, r).applies == ((cosines**r).sum(axis=1).max() < 1) == (r > 4)
+    assert not nguyen(X, 3).applies and not nguyen(100 * X, 8).applies
+    assert not nguyen(X, 8, activations.tanh).applies
     delta = min(
         min(np.linalg.norm(a - b), np.linalg.norm(a + b)) for i, a in enumerate(unit) for b in unit[:i]
     )
@@ -313,7 +454,36 @@ def test_neighbours_check_their_hypotheses() -> None:
     assert found.applies and found.leading == pytest.approx(delta**2 / 30**3, rel=1e-9)
     assert not karhadkar(np.concatenate([unit, -unit[:1]])).applies
     assert karhadkar(np.concatenate([unit, unit[:1]])).leading == 0
+    enough = np.linalg.norm(unit, 2) ** 2 * 30**3 / delta**2
+    assert karhadkar(unit, int(enough) + 1).applies and not karhadkar(unit, int(enough) - 1).applies
     assert not karhadkar(X).applies and not karhadkar(np.concatenate([unit, 0 * unit[:1]])).applies
+
+
+def test_antipodes_do_not_bound_lambda_min_above() -> None:
+    """Shallow ReLU at ``x`` and ``-x``: the two share no unit. ``delta = 0``, and no upper bound comes of it;
+    two inputs that nearly agree do make ``lambda_min`` small."""
+    finite = draw(activations.relu, 3, [2000], RNG(0))
+    antipodes, near = [[1.0, 0, 0], [-1.0, 0, 0]], [[1.0, 0, 0], [1.0, 1e-4, 0]]
+    assert karhadkar(antipodes).leading == 0 and "min |x_i - x_j|" in karhadkar(antipodes).says
+    assert (
+        report(finite, antipodes).total.lower > 0.3 * 2000 and report(finite, near).total.upper < 2000 * 1e-3
+    )
+
+
+def test_the_level_of_the_staircase_is_exact() -> None:
+    for count, dim, level in (
+        (1, 3, 0),
+        (2, 3, 0),
+        (3, 3, 1),
+        (8, 2, 3),
+        (124, 5, 2),
+        (125, 5, 3),
+        (999, 10, 2),
+    ):
+        X = RNG(0).standard_normal((count, dim))
+        found = montanari_zhong(activations.relu, X, 10)
+        assert found.hypotheses[1].name == f"d^{level} << n << d^{level + 1}"
+        assert found.leading == float(staircase(activations.relu, level))
 
 
 # ------------------------------------------------------------------------------------ refusals
@@ -342,6 +512,7 @@ X5 = RNG(0).standard_normal((5, 3))
         (lambda: block_series(activations.tanh, 1, order=100_000), "at most"),
         (lambda: block_series(activations.tanh, 1, order=2)[0].plateau(9), "level"),
         (lambda: karhadkar(X5[:1]), "one point"),
+        (lambda: karhadkar(X5, 0), "neurons"),
         (lambda: montanari_zhong(activations.relu, X5[:, :1], 4), "dimension"),
         (lambda: draw(Activation.parse("alpha*x + tanh(x)"), 3, [4], RNG(0)), "parameter"),
     ],

@@ -68,7 +68,7 @@ def memorization(
     ] = None,
     eps: Annotated[float, typer.Option(help="fit, phase: the error asked for (phase: per root N).")] = 1e-3,
     steps: Annotated[int, typer.Option(help="fit, phase: steps at most.")] = 500,
-    kicks: Annotated[int, typer.Option(help="fit, phase: random restarts from a stall.")] = 0,
+    kicks: Annotated[int, typer.Option(help="fit, phase: random moves out of a stall.")] = 50,
     seeds: Annotated[int, typer.Option(help="scaling, phase: draws for each size.")] = 3,
     seed: Annotated[int, typer.Option(help="kernel, fit: of the draw.")] = 0,
     checkpoint: Annotated[
@@ -227,6 +227,8 @@ def _kernel_section(phi: Activation, depth: int, found: KernelReport) -> Section
         f"sum of the blocks' lower bounds: {found.by_weyl:.6g}",
         "hypotheses of the theorem: " + (f"not met: {'; '.join(unmet)}" if unmet else "none seen to fail"),
     ]
+    if any(part.kind == "certified" for part in (total, *(block.smallest for block in found.blocks))):
+        notes.append("certified: for the float64 features; what computing them rounded is not counted")
     if found.leading:
         notes.append(f"lambda_min / (n_(L-1) n_(L-2)) = {total.value / found.leading:.4g}")
     table = Table(("block", "columns", "lambda_min", "kind", "rank below N"), tuple(rows), numeric=False)

@@ -48,19 +48,30 @@ def width(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 0,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="--search or --grow: a JSON file that keeps what is done.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the growth into this SVG file.")] = None,
     as_json: JSON = False,
 ) -> None:
     """A width that suffices for gradient descent on V phi(W x) to converge, with its derivation.
 
-    With --at, --search or --grow also what sampled networks say.
+    With --at, --search or --grow also what sampled networks say. A run with --checkpoint that was stopped
+    goes on where it was, with the same numbers.
     """
     with answering():
+        from analytic_ntk.finite_width import require_count
         from analytic_ntk.theory import overparameterization as theory
 
         require_ending(plot, (".svg",))
         if plot is not None and not grow:
             raise DomainError("--plot without --grow", "both", "e.g. --grow 8 --grow 16 --grow 32")
+        if checkpoint is not None and search == bool(grow):
+            raise DomainError(
+                "--checkpoint with both --search and --grow" if grow else "--checkpoint without a search",
+                "one of --search and --grow", "one file for each",
+            )  # fmt: skip
+        require_count(draws, "--draws", 1)
         phi = activation(act)
         rows, targets = _data(points, labels, count, dim, seed)
         found = theory.width(phi, rows, targets, failure_probability, deviation)
@@ -75,12 +86,14 @@ def width(
                 answer["certificates"] += [_certificate_json(number, one) for one in drawn]
         if search:
             with counted() as bar:
-                least = theory.minimal_width(phi, rows, targets, draws, seed, deviation, progress=bar)
+                least = theory.minimal_width(
+                    phi, rows, targets, draws, seed, deviation, progress=bar, checkpoint=checkpoint
+                )
             notes.append(f"smallest widths certified: {', '.join(map(str, least.widths))} (statistical)")
             answer["smallest"] = list(least.widths)
         if grow:
             with counted() as bar:
-                growth = theory.width_growth(phi, tuple(grow), draws, seed, bar)
+                growth = theory.width_growth(phi, tuple(grow), draws, seed, bar, checkpoint)
             notes += _growth_lines(growth)
             answer["growth"] = _growth_json(growth)
             if plot is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytic_ntk.display import Record
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.blocks import Progress, silent
 from analytic_ntk.finite_width.estimation import MeanEstimate, MonteCarlo, is_unbiased, monte_carlo, scale_of
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Agreement(Record):
+class Agreement(Shown):
     """What :func:`agreement` found.
 
     ``stated_error``: the largest radius of an interval over ``sqrt(K(x,x) K(y,y))``, so the smallest fault

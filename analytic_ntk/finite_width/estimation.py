@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytic_ntk.display import Record
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.blocks import Progress, Question, draw_blocks, silent
 from analytic_ntk.finite_width.checkpoint import Checkpoint
@@ -36,7 +36,7 @@ _PILOT = 16
 
 
 @dataclass(frozen=True)
-class MeanEstimate(Record):
+class MeanEstimate(Shown):
     """The expectation of a random kernel, entry by entry, ``(n, n)`` each.
 
     ``mean`` and ``standard_error`` are those of the sample. ``centre +- radius`` is the interval: kind
@@ -67,7 +67,7 @@ class MeanEstimate(Record):
 
 
 @dataclass(frozen=True)
-class MonteCarlo(Record):
+class MonteCarlo(Shown):
     """What :func:`monte_carlo` found: both kernels of networks of this width, in expectation.
 
     With probability at least ``1 - failure_probability`` every interval of both holds, if no entry of a

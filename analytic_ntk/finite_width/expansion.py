@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytic_ntk.display import Record
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.blocks import Progress, silent
 from analytic_ntk.finite_width.estimation import (
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Expansion(Record):
+class Expansion(Shown):
     """``E K_n = coefficients[0] + coefficients[1]/n + ...``, arrays ``(terms, n, n)``.
 
     ``radius``: how far each coefficient is at most from the same combination of the exact expectations at
@@ -61,7 +61,7 @@ class Expansion(Record):
 
 
 @dataclass(frozen=True)
-class WidthLaw(Record):
+class WidthLaw(Shown):
     """What :func:`width_law` found; the intervals of all widths hold together with probability at least
     ``1 - failure_probability``, under the assumption on the kurtosis (see :class:`MonteCarlo`)."""
 
@@ -148,7 +148,7 @@ def width_law(
 
 
 @dataclass(frozen=True)
-class Exponents(Record):
+class Exponents(Shown):
     """``p`` in ``|E K_n - K| ~ n^p`` for each entry, with an interval: ``(n, n)`` each. Where the bias cannot
     be told from 0 at some width there is none: ``low, high`` are infinite."""
 

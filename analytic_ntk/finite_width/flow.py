@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytic_ntk.display import Record
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.finite_width.inputs import matrix, require_number
 from analytic_ntk.network import Network
@@ -22,7 +22,7 @@ NOISE = 1e-12
 
 
 @dataclass(frozen=True)
-class Prediction(Record):
+class Prediction(Shown):
     """An ensemble of infinitely wide networks at a ``time`` of training (``inf``: the end): ``mean`` of shape
     ``(m, outputs)`` and ``covariance`` ``(m, m)``, the same for each output, outputs being independent;
     ``prior``: the variances at time 0, ``(m,)``."""
@@ -49,7 +49,7 @@ class Prediction(Record):
 
 
 @dataclass(frozen=True)
-class Flow(Record):
+class Flow(Shown):
     """Gradient flow ``df/dt = -Theta(., X) (f(X) - Y)`` from the ensemble of initial functions.
 
     ``theta_xx``, ``theta_tx``: the kernel that drives it at the training inputs and from the test inputs to

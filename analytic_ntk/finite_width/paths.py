@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from analytic_ntk.display import Record
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.blocks import Progress, silent
 from analytic_ntk.finite_width.flow import Flow, gradient_flow, max_learning_rate, training_data
@@ -24,7 +24,7 @@ _LOOKS = 24
 
 
 @dataclass(frozen=True)
-class Convergence(Record):
+class Convergence(Shown):
     """What :func:`convergence` found.
 
     ``distances``: ``(widths, repeats)``, each the largest root mean square distance over the path.

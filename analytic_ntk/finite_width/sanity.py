@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytic_ntk.display import Record
+from analytic_ntk.display import Shown
 from analytic_ntk.finite_width.inputs import matrix
 from analytic_ntk.layers import FiniteNetwork
 from analytic_ntk.layers.units import require_count, require_rng
@@ -35,7 +35,7 @@ def scalar_readout(finite: FiniteNetwork, rng: np.random.Generator) -> Array | N
 
 
 @dataclass(frozen=True)
-class KernelEstimate(Record):
+class KernelEstimate(Shown):
     """The mean of an empirical kernel over independent networks, against its infinite-width limit, (n, n)."""
 
     mean: Array
@@ -52,7 +52,7 @@ class KernelEstimate(Record):
 
 
 @dataclass(frozen=True)
-class SanityCheck(Record):
+class SanityCheck(Shown):
     """What :func:`sanity_check` found."""
 
     width: int

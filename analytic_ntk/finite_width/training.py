@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytic_ntk.display import Record
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.flow import training_data
 from analytic_ntk.finite_width.inputs import matrix, require_number
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Training(Record):
+class Training(Shown):
     """A path of gradient descent, seen after each of ``steps``.
 
     ``train``, ``test``: values at the inputs, ``(number of steps, n, outputs)``; ``loss``: ``|f - Y|^2 / 2``.

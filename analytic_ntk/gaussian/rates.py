@@ -19,6 +19,7 @@ from analytic_ntk.errors import DomainError
 
 BITS = 64
 _MAX_LOG = 10_000  # constants beyond exp(10000) are not worth carrying
+_MAX_BITS = 1 << 18  # of a fraction that is written out
 
 # ------------------------------------------------------------------------------------ exact numbers
 
@@ -42,7 +43,14 @@ def finite_ball(number: sp.Expr) -> arb:
 
 
 def fraction(point: arb) -> Fraction:
+    """An exact ball as a fraction; :class:`DomainError` where it would fill the memory (``exp(-10^10)``)."""
     mantissa, exponent = point.man_exp()
+    if abs(int(exponent)) > _MAX_BITS:
+        raise DomainError(
+            "a constant in the growth bound",
+            f"between 2^-{_MAX_BITS} and 2^{_MAX_BITS}",
+            "rescale the expression",
+        )
     return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analytic_ntk.display import Record
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.gaussian.values import real_array
 from analytic_ntk.learning_curve.modes import Array, Modes, Spectrum, not_negative, power_by_degree
@@ -21,7 +21,7 @@ _PEAK = 1e12
 
 
 @dataclass(frozen=True, eq=False)
-class LearningCurve(Record):
+class LearningCurve(Shown):
     """A predicted learning curve; ``m`` sample sizes, degrees ``0 .. K``.
 
     ``samples``, ``kappa``, ``inflation`` (``E0``), ``test_error``, ``train_error`` have shape ``(m,)``;

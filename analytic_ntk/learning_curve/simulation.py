@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analytic_ntk.display import Record
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.learning_curve.modes import Array, not_negative, power_by_degree
 
@@ -20,7 +20,7 @@ _CENTRES = 16
 
 
 @dataclass(frozen=True)
-class Simulation(Record):
+class Simulation(Shown):
     """Mean errors over independent repetitions, with standard errors; ``test_error`` without label noise."""
 
     samples: int

@@ -18,7 +18,7 @@ from flint import arb
 from analytic_ntk.activation import Activation, constant
 from analytic_ntk.arithmetic.interpret import compile_ball, exact_ball
 from analytic_ntk.arithmetic.precision import bits_for, working_precision
-from analytic_ntk.display import Record
+from analytic_ntk.display import Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.exact import ExactNumber
@@ -33,7 +33,7 @@ _MAX_CELLS = 1_200
 
 
 @dataclass(frozen=True)
-class FixedPoint(Record):
+class FixedPoint(Shown):
     """``V(value) = value`` and ``slope = V'(value)``; exact sympy numbers or enclosures."""
 
     value: Value
@@ -47,7 +47,7 @@ class FixedPoint(Record):
 
 
 @dataclass(frozen=True)
-class FixedPoints(Record):
+class FixedPoints(Shown):
     """All fixed points in ``[0, largest]`` (``largest`` infinite: all there are), in increasing order.
 
     ``every``: each ``q >= 0`` is one. ``undecided``: intervals in which neither the presence nor the absence

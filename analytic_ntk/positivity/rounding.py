@@ -163,7 +163,8 @@ def _ritz(a: Array, factor: NDArray[np.floating], start: Array, steps: int) -> t
     count = 1
     while count < space.shape[1]:
         following = solve(factor, space[:, count - 1].astype(factor.dtype), lower=1)[0].astype(np.float64)
-        following /= np.linalg.norm(following) or 1.0
+        with np.errstate(over="ignore", invalid="ignore"):  # a factor of tiny pivots: the steps end below
+            following /= np.linalg.norm(following) or 1.0
         known = space[:, :count]
         for _ in range(2):
             following = dgemv(-1.0, known, dgemv(1.0, known, following, trans=1), 1.0, following)

@@ -1,4 +1,4 @@
-"""Matrix Chernoff at half the mean, with its constant; and the width law it leads to."""
+"""Matrix Chernoff at half the mean, with its constant."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flint import arb, fmpq
 
 from analytic_ntk import activations
 from analytic_ntk.arithmetic.precision import working_precision
-from analytic_ntk.theory.overparameterization import FeedForward, certify, width, width_growth
+from analytic_ntk.theory.overparameterization import FeedForward, certify, width
 from analytic_ntk.theory.overparameterization.search import nested, random_problem
 from analytic_ntk.theory.overparameterization.sufficient import chernoff_base
 from proofs_check.claim import Case, Claim, Fault, Hypothesis, Method, Part
@@ -72,13 +72,6 @@ def widths() -> Iterator[Case]:
                 )
 
 
-def growth() -> Iterator[Case]:
-    """The exponent of the smallest certified width in the number of inputs, with its interval."""
-    found = width_growth(activations.tanh, (20, 40, 60), 2)
-    shown = f"n^{found.exponent:.2f}, 95 % interval [{found.low:.2f}, {found.high:.2f}]"
-    yield Case(f"tanh, n = 20, 40, 60, 2 draws each: {shown}, below 2", found.high < 2)
-
-
 def _ball(value: Fraction) -> arb:
     return arb(fmpq(value.numerator, value.denominator))
 
@@ -110,14 +103,6 @@ CLAIM = Claim(
             "tanh, gelu, sigmoid; 3 and 4 inputs; 3 draws each, failure probability 0.05",
             widths,
             needed=False,
-        ),
-        Part(
-            "the width law: the smallest certified width grows less than quadratically",
-            Method.NUMERIC,
-            "n inputs of dimension n/2, standard start, least squares on logarithms",
-            growth,
-            needed=False,
-            slow=True,
         ),
     ),
     faults=(

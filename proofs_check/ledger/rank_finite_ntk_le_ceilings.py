@@ -69,6 +69,16 @@ def homogeneous() -> Iterator[Case]:
         yield Case(f"relu, widths {'-'.join(map(str, shape))}, 2 of 5 on rays: rank {found}", found <= 3)
 
 
+def rescaled(more: int = 0) -> Iterator[Case]:
+    """Homogeneous ``s``: each unit can trade incoming for outgoing weights, and takes one from the rank."""
+    for name in ("relu", "t^2", "t^3"):
+        for shape in ((2, 3, 1), (3, 2, 1), (2, 2, 2, 1)):
+            bound = sum(m * n for m, n in pairwise(shape)) - sum(shape[1:-1])
+            found, _ = _rank(name, shape, random_points(bound + 3, shape[0], 13))
+            said = f"{name}, widths {'-'.join(map(str, shape))}: rank {found}, at most {bound}"
+            yield Case(said, found <= bound - more)
+
+
 def shipped() -> Iterator[Case]:
     """What the package states lies above the exact rank, and the reason is found."""
     for name, text, X in (
@@ -135,6 +145,12 @@ CLAIM = Claim(
             "t/(1 + t^2), t^3, 1/(1 + t^2), t^2; 4 pairs in R^2, one and two hidden layers",
             symmetric,
         ),
+        Part(
+            "rescalings of homogeneous units: one parameter less for each",
+            Method.EXACT,
+            "relu, t^2, t^3; one and two hidden layers; random rational weights, N > parameters",
+            rescaled,
+        ),
         Part("rays under ReLU", Method.EXACT, "2 of 5 inputs, one and two hidden layers", homogeneous),
         Part(
             "what the package states",
@@ -143,7 +159,10 @@ CLAIM = Claim(
             shipped,
         ),
     ),
-    faults=(Fault("one parameter too few", lambda: counts(1)),),
+    faults=(
+        Fault("one parameter too few", lambda: counts(1)),
+        Fault("two rescalings too many", lambda: rescaled(2)),
+    ),
     references=(BOMBARI, OWN),
     cited="a matrix J J^T has the rank of J, and J(-x) = +-J(x) for odd and even s",
 )

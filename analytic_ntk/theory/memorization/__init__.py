@@ -5,7 +5,14 @@ Over-parameterization, NeurIPS 2022 (arXiv:2205.10217).
 """
 
 from analytic_ntk.theory.memorization.blocks import Block, blocks
-from analytic_ntk.theory.memorization.ceilings import Ceiling, Ceilings, Tie, rank_ceilings, ties
+from analytic_ntk.theory.memorization.ceilings import (
+    Ceiling,
+    Ceilings,
+    Tie,
+    rank_ceilings,
+    rescalings,
+    ties,
+)
 from analytic_ntk.theory.memorization.fit import Fit, fit
 from analytic_ntk.theory.memorization.limit import BlockSeries, block_series, prediction
 from analytic_ntk.theory.memorization.neighbours import (
@@ -52,6 +59,7 @@ __all__ = [
     "prediction",
     "rank_ceilings",
     "report",
+    "rescalings",
     "scaling",
     "smallest_eigenvalue",
     "staircase",

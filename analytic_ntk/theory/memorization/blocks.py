@@ -35,6 +35,12 @@ class Block:
         return self.features.shape[1] * self.rows.shape[1]
 
     @property
+    def directions(self) -> int:
+        """The columns of its Jacobian that are not 0 in all rows for dead units or inputs without a
+        coordinate: the rank of the block is at most this."""
+        return int(self.features.any(axis=0).sum()) * int(self.rows.any(axis=0).sum())
+
+    @property
     def diagonal(self) -> Array:
         """``|F_i|^2 |B_i|^2``."""
         return (self.features**2).sum(axis=1) * (self.rows**2).sum(axis=1)

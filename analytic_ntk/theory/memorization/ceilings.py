@@ -55,6 +55,21 @@ class Tie:
     second: int
     factor: Fraction
 
+    @property
+    def said(self) -> str:
+        """The relation in a line; a factor of many digits is shown rounded."""
+        if self.factor == 0:
+            return f"f(x_{self.second}) = 0"
+        number = str(self.factor) if len(str(self.factor)) < 10 else f"{finite_float(self.factor):.6g}"
+        shown = {Fraction(1): "", Fraction(-1): "-"}.get(self.factor, f"{number} ")
+        return f"f(x_{self.second}) = {shown}f(x_{self.first})"
+
+
+def finite_float(factor: Fraction) -> float:
+    """The nearest float64, the largest one where the factor lies beyond it."""
+    largest = Fraction(np.finfo(np.float64).max)
+    return float(min(max(factor, -largest), largest))
+
 
 @dataclass(frozen=True)
 class Ceilings:
@@ -78,7 +93,9 @@ class Ceilings:
 def rank_ceilings(finite: FiniteNetwork, X: ArrayLike) -> Ceilings:
     """Upper bounds of the rank of ``K`` and of its blocks at the inputs ``X``, with their reasons.
 
-    * the number of parameters; of block ``l``: ``n_{l-1} n_l`` (one more row with a bias);
+    * the number of parameters; of block ``l``: ``n_{l-1} n_l`` (one more row with a bias, one less for each
+      coordinate that is 0 in all inputs), and 0 before a piecewise constant activation;
+    * that number less the rescalings of homogeneous units (:func:`rescalings`);
     * inputs tied to one another (:func:`ties`): equal, antipodal under odd or even activations without
       bias, on one ray under homogeneous ones, 0 where all activations vanish at 0;
     * polynomial activations: every derivative ``df/dtheta(x)`` is a polynomial in ``x`` whose degrees are
@@ -102,9 +119,15 @@ def rank_ceilings(finite: FiniteNetwork, X: ArrayLike) -> Ceilings:
     found_ties = ties(finite, rows)
     blocks = _block_ceilings(finite, rows)
     whole = [Ceiling(min(size, finite.size), f"{finite.size} parameters")]
+    idle = rescalings(finite)
+    if idle:
+        plural = "s of homogeneous units" if idle > 1 else " of a homogeneous unit"
+        reason = f"{finite.size} parameters, less {idle} rescaling{plural}"
+        whole.append(Ceiling(min(size, finite.size - idle), reason))
     if blocks:
         total = min(size, sum(block.rank for block in blocks))
-        whole.append(Ceiling(total, "the ceilings of the blocks together"))
+        shown = " + ".join(str(block.rank) for block in blocks)
+        whole.append(Ceiling(total, f"the ceilings of the blocks together, {shown}"))
     if found_ties:
         whole.append(Ceiling(size - len(found_ties), _tied(found_ties)))
     degrees = _degrees(finite)
@@ -114,6 +137,42 @@ def rank_ceilings(finite: FiniteNetwork, X: ArrayLike) -> Ceilings:
         )
     whole.sort(key=lambda ceiling: ceiling.rank)
     return Ceilings(size, tuple(whole), blocks, found_ties)
+
+
+def rescalings(finite: FiniteNetwork) -> int:
+    """Directions in which the parameters can move and the network does not, at any input.
+
+    Between two dense layers a unit with ``s(c t) = c^k s(t)``, ``c > 0``, allows its incoming weights (and
+    bias) to grow by ``c`` while the outgoing ones fall by ``c^-k``: ``sum_in w df/dw = k sum_out w df/dw``,
+    a linear relation of the columns of the Jacobian. Units whose incoming parameters are all 0 are not
+    counted; the relations of the others are independent: seen from the first layer on, each has entries in
+    a place where no later one has any.
+
+    >>> import numpy as np
+    >>> from analytic_ntk import activations
+    >>> from analytic_ntk.theory.memorization import draw
+    >>> rescalings(draw(activations.relu, 3, [8, 4], np.random.default_rng(0)))
+    12
+    """
+    if widths_of(finite) is None:
+        return 0
+    found = 0
+    dense: FiniteDense | None = None
+    homogeneous = True
+    for unit in finite.units:
+        if isinstance(unit, FiniteDense):
+            if dense is not None and homogeneous:
+                found += _moving_units(dense)
+            dense, homogeneous = unit, True
+        elif isinstance(unit, FiniteNonlinearity):
+            homogeneous = homogeneous and unit.activation.homogeneity is not None
+    return found
+
+
+def _moving_units(dense: FiniteDense) -> int:
+    """Units of a layer with an incoming weight or bias that is not 0."""
+    incoming = np.any([(np.asarray(p) != 0).any(axis=-2) for p in dense.parameters], axis=0)
+    return int(incoming.reshape(-1, incoming.shape[-1]).all(axis=0).sum())
 
 
 # ------------------------------------------------------------------------------------ ties
@@ -237,17 +296,9 @@ def _candidates(rows: Array) -> list[list[int]]:
 
 
 def _tied(found: Sequence[Tie]) -> str:
-    shown = []
-    for tie in found[:3]:
-        if tie.factor == 0:
-            shown.append(f"f(x_{tie.second}) = 0")
-        else:
-            number = str(tie.factor) if len(str(tie.factor)) < 10 else f"{float(tie.factor):.6g}"
-            said = {Fraction(1): "", Fraction(-1): "-"}.get(tie.factor, f"{number} ")
-            shown.append(f"f(x_{tie.second}) = {said}f(x_{tie.first})")
-    rest = ", ..." if len(found) > 3 else ""
+    shown = ", ".join(tie.said for tie in found[:3]) + (", ..." if len(found) > 3 else "")
     count = f"{len(found)} input{'s are' if len(found) > 1 else ' is'} tied to others"
-    return f"{count} at all parameters: {', '.join(shown)}{rest}"
+    return f"{count} at all parameters: {shown}"
 
 
 # ------------------------------------------------------------------------------------ degrees
@@ -263,6 +314,11 @@ def _powers(phi: Activation) -> frozenset[int] | None:
     except UndecidedError:
         return None
     return None if poly is None else frozenset(k for (k,), c in poly.terms() if not vanishes(c))
+
+
+def _flat(phi: Activation) -> bool:
+    """Whether ``phi' = 0`` away from jumps is shown."""
+    return all(vanishes(part) for part in phi.derivative.parts)
 
 
 def _sums(one: Degrees, other: Degrees) -> Degrees:
@@ -335,11 +391,17 @@ def _block_ceilings(finite: FiniteNetwork, rows: Array) -> tuple[Ceiling, ...]:
     found = []
     for place, unit in enumerate(dense):
         read = widths[place] + (unit.omega_0 is not None)
+        if place == 0:
+            read -= int((~rows.any(axis=0)).sum())
         # later activations of degree 1 leave B without x: one direction
         affine = all((_powers(phi) or frozenset({2})) <= {0, 1} for phi in acts[place:])
         back = 1 if affine else widths[place + 1]
-        reason = f"{read} x {back} " + ("parameters" if back == widths[place + 1] else "directions")
-        best = Ceiling(min(len(rows), read * back), reason)
+        full = read * back == math.prod(unit.omega.shape[-2:]) + (unit.omega_0 is not None) * back
+        best = Ceiling(
+            min(len(rows), read * back), f"{read} x {back} {'parameters' if full else 'directions'}"
+        )
+        if any(_flat(phi) for phi in acts[place:]):
+            best = Ceiling(0, "a later activation is piecewise constant: its derivative is 0")
         if degrees is not None:
             other = _polynomial_ceiling(rows, degrees[place], "its derivatives are polynomials")
             best = min(best, other, key=lambda ceiling: ceiling.rank)

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import matrix, require_number
 from analytic_ntk.layers.arrays import Array as AnyArray
 from analytic_ntk.layers.dense import FiniteDense
 from analytic_ntk.layers.finite import FiniteNetwork
 from analytic_ntk.layers.units import require_count
-from analytic_ntk.theory.memorization.ceilings import rank_ceilings
+from analytic_ntk.theory.memorization.ceilings import (
+    Tie,
+    finite_float,
+    rank_ceilings,
+    rescalings,
+)
 
 Array = NDArray[np.float64]
 METHODS = ("kernel", "scipy")
-_KICK = 0.15
-"""Of the mean size of a parameter; the largest of a few tried that ReLU networks come back from."""
+_KICK, _RESTART = 0.03, 0.3
+"""Of the mean size of a parameter. A kink is passed with little, and from 0.1 on ReLU networks lose more than
+they win, near as many labels as parameters; units that are off need more to come back."""
 _LARGEST = 1e100
 """Of a label: squares must fit into float64."""
-_FALLING = 30
+_FALLING = 10
 """Steps over which the error must fall by a thousandth, or the run ends."""
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(Shown):
     """What came of a fit. ``error`` is ``|F(theta) - Y|`` (Euclidean, over all inputs and outputs), float64.
 
     ``moved``: ``|theta - theta_0|``; ``start_size``: ``|theta_0|``. ``errors``: after each step that was
@@ -60,7 +66,7 @@ def fit(
     eps: float = 1e-6,
     steps: int = 500,
     method: str = "kernel",
-    kicks: int = 10,
+    kicks: int = 50,
     seed: int = 0,
     progress: Callable[[int, int, str], None] = lambda done, total, name: None,
 ) -> Fit:
@@ -68,9 +74,12 @@ def fit(
 
     ``"kernel"``: Levenberg-Marquardt, ``theta -= J^T (J J^T + mu)^{-1} (F - Y)``: the step of Gauss-Newton
     by the ``N x N`` tangent kernel, no Jacobian formed; ``mu`` follows the gain ratio (Nielsen 1999). Where
-    it stalls (a local minimum, for ReLU most often at a kink) the best parameters so far are moved at random
-    by 0.15 times their mean size and it starts again, ``kicks`` times at most, from ``seed``. ``steps``
-    counts all steps. ``"scipy"``: ``scipy.optimize.least_squares`` on the Jacobian, for small networks.
+    it stalls (for ReLU most often at a kink, where the gradient is not small) the parameters are moved at
+    random by 0.03 of their mean size (0.3 where units that are off leave the kernel's rank below its ceiling)
+    and it goes on, ``kicks`` times at most, from ``seed``. ``steps`` counts all steps; the best parameters
+    seen are what is returned.
+
+    ``"scipy"``: ``scipy.optimize.least_squares`` on the Jacobian, for small networks, without kicks.
     Where the kernel is well conditioned it stays near the start and converges quadratically; near as many
     equations as parameters it may end in a local minimum: ``reached`` says whether it did what was asked,
     and nothing is proved where it did not.
@@ -95,9 +104,11 @@ def fit(
         raise DomainError(f"method = {method!r}"[:100], f"one of {METHODS}")
     ceilings = rank_ceilings(network, rows)
     for tie in ceilings.ties:
-        _require_tied(tie.first, tie.second, tie.factor, targets, eps)
+        _require_tied(tie, targets, eps)
     require_count(kicks, "kicks", 0)
     require_count(seed, "seed", 0)
+    if not np.isfinite(_size(network(rows) - targets)):
+        raise DomainError("outputs whose squares overflow", "finite errors", "rescale X or the weights")
 
     def tell(done: int, error: float) -> None:
         progress(min(done, steps), steps, f"error {error:.3g}")
@@ -105,23 +116,26 @@ def fit(
     if method == "scipy":
         found, errors, made = _by_scipy(network, rows, targets, int(steps), tell)
     else:
+        full = min(targets.size, network.size - rescalings(network), ceilings.best.rank * network.outputs)
         found, errors, made = _by_kernel(network, rows, targets, float(eps), int(steps), tell)
-        rng = np.random.default_rng(seed)
+        rng, at, error = np.random.default_rng(seed), found, errors[-1]
         for _ in range(kicks):
             if errors[-1] <= eps or made >= steps:
                 break
-            theta = found.parameters
-            kicked = theta + _KICK * np.abs(theta).mean() * rng.standard_normal(len(theta))
-            start = found.with_parameters(kicked)
+            theta, restart = at.parameters, _rank(at, rows) < full
+            kick = (_RESTART if restart else _KICK) * np.abs(theta).mean() * rng.standard_normal(len(theta))
+            start, left = at.with_parameters(theta + kick), int(steps) - made
             other, fresh, more = _by_kernel(
-                start, rows, targets, float(eps), int(steps) - made, partial(_later, tell, made)
+                start, rows, targets, float(eps), left, partial(_later, tell, made)
             )
             made += more
-            if fresh[-1] < errors[-1]:
-                found, errors = other, [*errors, fresh[-1]]
+            if restart or fresh[-1] < error:
+                at, error = other, fresh[-1]
+            if error < errors[-1]:
+                found, errors = at, [*errors, error]
     theta, before = found.parameters, network.parameters
     return Fit(
-        found, float(eps), _error(found, rows, targets), float(np.linalg.norm(theta - before)),
+        found, float(eps), _size(found(rows) - targets), float(np.linalg.norm(theta - before)),
         float(np.linalg.norm(before)), network.size, targets.size, made, tuple(errors),
         _reason(network, targets, ceilings.best.rank, ceilings.best.reason),
     )  # fmt: skip
@@ -130,6 +144,9 @@ def fit(
 def _reason(network: FiniteNetwork, targets: Array, rank: int, reason: str) -> str | None:
     if targets.size > network.size:
         return f"{targets.size} equations for {network.size} parameters"
+    idle = rescalings(network)
+    if targets.size > network.size - idle:
+        return f"{targets.size} equations for {network.size} parameters, {idle} rescalings among them"
     return reason if rank < len(targets) else None
 
 
@@ -156,31 +173,33 @@ def _data(network: FiniteNetwork, X: ArrayLike, Y: ArrayLike) -> tuple[Array, Ar
     return rows, targets
 
 
-def _require_tied(first: int, second: int, factor: Fraction, targets: Array, eps: float) -> None:
+def _require_tied(tie: Tie, targets: Array, eps: float) -> None:
     """Refuse labels out of reach: ``min_a |(a - y_i, c a - y_j)| = |y_j - c y_i|/sqrt(1 + c^2)``."""
-    c = float(factor)
-    if first == second:
-        gap, said = float(np.linalg.norm(targets[second])), f"f(x_{second}) = 0 at all parameters"
+    if tie.first == tie.second:
+        gap = float(np.linalg.norm(targets[tie.second]))
     else:
-        gap = float(np.linalg.norm(targets[second] - c * targets[first])) / float(np.hypot(1.0, c))
-        said = f"f(x_{second}) = {factor} f(x_{first}) at all parameters"
+        c = finite_float(tie.factor)
+        size = float(np.hypot(1.0, c))
+        gap = float(np.linalg.norm(targets[tie.second] / size - c / size * targets[tie.first]))
     if gap <= eps * (1 - 1e-9):
         return
-    if first != second and factor == 1:
+    if tie.first != tie.second and tie.factor == 1:
         raise DomainError(
-            f"inputs {first} and {second}, which no network here tells apart, with different labels",
+            f"inputs {tie.first} and {tie.second}, which no network here tells apart, with different labels",
             "one label for each input",
             "no network fits such data: merge the two, or average their labels",
         )
     raise DomainError(
-        f"labels against {said}",
+        f"labels against {tie.said} at all parameters",
         f"labels that obey it within eps = {eps:g}",
         "add a bias, or change the activation",
     )
 
 
-def _error(network: FiniteNetwork, rows: Array, targets: Array) -> float:
-    return float(np.linalg.norm(network(rows) - targets))
+def _size(residual: Array) -> float:
+    """The Euclidean norm, infinite where its square is."""
+    with np.errstate(over="ignore"):
+        return float(np.linalg.norm(residual))
 
 
 Found = tuple[FiniteNetwork, list[float], int]
@@ -199,10 +218,8 @@ def _by_kernel(
     steps: int,
     tell: Tell,
 ) -> Found:
-    from scipy.linalg import LinAlgError, cho_factor, cho_solve  # slow to load
-
     residual = network(rows) - targets
-    error = float(np.linalg.norm(residual))
+    error = _size(residual)
     errors, kernel = [error], _kernel(network, rows)
     damping, growth = 1e-3 * float(np.diagonal(kernel).mean()), 2.0
     made = 0
@@ -211,8 +228,9 @@ def _by_kernel(
         tell(made, error)
         flat = residual.T.reshape(-1)
         try:
-            weights = cho_solve(cho_factor(kernel + damping * np.eye(len(kernel)), lower=True), flat)
-        except LinAlgError:  # rounding makes a kernel of small rank indefinite
+            # not by scipy: its BLAS has threads of its own, and the two pools get in each other's way
+            weights = np.linalg.solve(kernel + damping * np.eye(len(kernel)), flat)
+        except np.linalg.LinAlgError:  # rounding makes a kernel of small rank singular
             damping, growth = damping * growth, 2 * growth
             continue
         # the model's residual after the step is damping * weights
@@ -220,7 +238,7 @@ def _by_kernel(
         trial = _moved(network, rows, weights.reshape(targets.shape[::-1]).T)
         try:
             fresh = trial(rows) - targets
-            after = float(np.linalg.norm(fresh))
+            after = _size(fresh)
         except DomainError:  # a step so long that the network overflows
             after = np.inf
         if after < error and gain > 0:
@@ -244,6 +262,12 @@ def _kernel(network: FiniteNetwork, rows: Array) -> Array:
     parts = network.ntk_blocks(rows)
     size = network.outputs * len(rows)
     return np.asarray(parts.transpose(0, 2, 1, 3).reshape(size, size))
+
+
+def _rank(network: FiniteNetwork, rows: Array) -> int:
+    """Of the kernel, as float64 sees it: it only chooses between two kicks."""
+    values = np.linalg.eigvalsh(_kernel(network, rows))
+    return int((values > 1e-12 * values[-1]).sum())
 
 
 def _moved(network: FiniteNetwork, rows: Array, weights: Array) -> FiniteNetwork:
@@ -275,7 +299,7 @@ def _by_scipy(
             found = (network.with_parameters(theta)(rows) - targets).reshape(-1)
         except DomainError:
             return np.full(targets.size, 1e150)
-        errors.append(float(np.linalg.norm(found)))
+        errors.append(_size(found))
         tell(len(errors), errors[-1])
         return found
 

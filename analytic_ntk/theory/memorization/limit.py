@@ -10,6 +10,7 @@ from flint import arb, arb_series, ctx
 
 from analytic_ntk.activation import Activation
 from analytic_ntk.certify import certify
+from analytic_ntk.display import Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers.dense import Dense
@@ -24,7 +25,7 @@ MAX_ORDER = 200
 
 
 @dataclass(frozen=True)
-class BlockSeries:
+class BlockSeries(Shown):
     """One block of the limit at inputs with ``<x, x> = d``: ``sum_k coefficients[k] rho^k``, certified.
 
     ``total``: its value at ``rho = 1``, the sum of all coefficients, those beyond the list included. In units

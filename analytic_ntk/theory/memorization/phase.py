@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import require_number
 from analytic_ntk.layers.units import require_count
@@ -36,7 +37,7 @@ class PhaseCell:
 
 
 @dataclass(frozen=True)
-class Phase:
+class Phase(Shown):
     """A grid of fits. ``ratios`` are the values of ``N/d^2``."""
 
     activation: str
@@ -92,7 +93,7 @@ def phase(
     seeds: int = 4,
     eps: float = 1e-3,
     steps: int = 500,
-    kicks: int = 0,
+    kicks: int = 50,
     checkpoint: str | Path | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, name: None,
 ) -> Phase:
@@ -102,15 +103,15 @@ def phase(
     Gaussian inputs in dimension ``d``, Gaussian labels (two-valued ones can be had with fewer parameters than
     inputs, by saturated units), ``N = round(ratio d^2)``. Solved: ``|F(theta) - Y| <= eps sqrt(N)`` within
     ``steps`` steps. That a problem was not solved says something of
-    the method, not of the network alone: with ``kicks`` the region grows. The method is
+    the method, not of the network alone: without ``kicks`` the region of ReLU is smaller. The method is
     :func:`~analytic_ntk.theory.memorization.fit.fit`; ``checkpoint`` as in
     :func:`~analytic_ntk.theory.memorization.scaling.scaling`.
 
     >>> from analytic_ntk import activations
     >>> from analytic_ntk.theory import memorization
-    >>> found = memorization.phase(activations.tanh, dims=[6], ratios=[1, 4], seeds=2)
-    >>> [cell.share for cell in found.row(6)], found.parameters(6)
-    ([1.0, 0.0], 114)
+    >>> found = memorization.phase(activations.tanh, dims=[4], ratios=[1, 4], seeds=2, steps=50)
+    >>> [cell.share for cell in found.row(4)], found.parameters(4)
+    ([1.0, 0.0], 52)
     """
     if not isinstance(activation, Activation):
         raise DomainError(f"activation = {activation!r}"[:100], "an Activation")
@@ -133,7 +134,7 @@ def phase(
     for i, ratio in enumerate(ratios):
         require_number(ratio, f"ratios[{i}]", 0.0, 100.0)
     question = {
-        "format": "memorization phase 1", "activation": str(activation.expression), "depth": depth,
+        "format": "memorization phase 2", "activation": str(activation.expression), "depth": depth,
         "eps": float(eps), "steps": int(steps), "kicks": int(kicks),
         "seeds": int(seeds),
     }  # fmt: skip

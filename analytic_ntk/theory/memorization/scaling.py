@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import require_number
 from analytic_ntk.layers.units import require_count
 from analytic_ntk.theory.memorization.blocks import blocks
+from analytic_ntk.theory.memorization.ceilings import rank_ceilings
 from analytic_ntk.theory.memorization.cells import Cells, Record
 from analytic_ntk.theory.memorization.setting import draw
 from analytic_ntk.theory.memorization.smallest import smallest_eigenvalue
@@ -26,7 +28,7 @@ FIGURE_1 = (100, 200, 300, 400, 500, 600, 700, 800, 900, 977)
 
 
 @dataclass(frozen=True)
-class Slope:
+class Slope(Shown):
     """``log y = intercept + exponent log x`` by least squares, with the t interval of the exponent.
 
     The interval is that of a straight line with independent errors of one variance; where the law bends
@@ -58,7 +60,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Scaling:
+class Scaling(Shown):
     """``lambda_min`` over the widths ``d = n_1 = .. = n_{L-1}`` for several numbers of inputs ``N``."""
 
     activation: str
@@ -163,11 +165,11 @@ def scaling(
         count, dim, seed = key
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(count, dim)))
         X = rng.standard_normal((count, dim))
-        parts = blocks(draw(activation, dim, [dim] * depth, rng), X)
-        if sum(part.columns for part in parts) < count:
+        network = draw(activation, dim, [dim] * depth, rng)
+        if rank_ceilings(network, X).singular:
             lower = upper = 0.0  # fewer parameters than inputs
         else:
-            found = smallest_eigenvalue(parts)
+            found = smallest_eigenvalue(blocks(network, X))
             lower, upper = found.lower, found.upper
             if found.kind == "residual":
                 lower = max(0.0, upper - found.residual)

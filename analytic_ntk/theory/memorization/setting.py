@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from analytic_ntk.activation import Activation
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.finite_width.inputs import matrix
+from analytic_ntk.gaussian.identities import as_polynomial
 from analytic_ntk.layers.dense import Dense, FiniteDense
 from analytic_ntk.layers.finite import FiniteNetwork
 from analytic_ntk.layers.nonlinearity import FiniteNonlinearity, Nonlinearity
@@ -92,6 +93,7 @@ def hypotheses(finite: FiniteNetwork, X: ArrayLike) -> tuple[Hypothesis, ...]:
     found.append(Hypothesis("no biases", all(unit.omega_0 is None for unit in dense), ""))
     smooth = all(act.is_continuous and not act.kinks for act in acts)
     found.append(Hypothesis("differentiable activations", smooth, ", ".join(dict.fromkeys(map(str, acts)))))
+    found.append(Hypothesis("Lipschitz activations", _lipschitz(acts), ""))
     found.append(Hypothesis("non-linear activations", _curved(acts), ""))
     if len(hidden) >= 3:
         product = hidden[-1] * hidden[-2]
@@ -110,3 +112,15 @@ def _curved(acts: Sequence[Activation]) -> bool | None:
         return all(act.polynomial_degree is None or act.polynomial_degree > 1 for act in acts)
     except UndecidedError:
         return None
+
+
+def _lipschitz(acts: Sequence[Activation]) -> bool | None:
+    """Decided where all pieces are polynomials, and where one that reaches to infinity is a steep one."""
+    decided: bool | None = True
+    for act in acts:
+        polys = [as_polynomial(part) for part in act.pieces.parts]
+        if not act.is_continuous or any(p is not None and p.degree() > 1 for p in (polys[0], polys[-1])):
+            return False
+        if None in polys:
+            decided = None
+    return decided

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.positivity.rounded import TINY
 from analytic_ntk.positivity.rounding import eigenvalue_bounds
@@ -20,7 +21,7 @@ METHODS = ("auto", "dense", "matrix-free")
 
 
 @dataclass(frozen=True)
-class Smallest:
+class Smallest(Shown):
     """The smallest eigenvalue of a positive semidefinite matrix.
 
     ``kind`` says what the bounds are:
@@ -50,6 +51,8 @@ class Smallest:
 
 
 ZERO = Smallest(0.0, 0.0, 0.0, "exact", "rank")
+DEAD = Smallest(0.0, 0.0, 0.0, "certified", "rank")
+"""Rows or columns of the Jacobian are 0 in float64."""
 
 
 def smallest_eigenvalue(

@@ -28,9 +28,17 @@ from flint import arb
 from numpy.typing import ArrayLike
 
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
-from analytic_ntk.positivity.rounded import Rounded, above
-from analytic_ntk.theory.overparameterization.feedforward import FeedForward, data, forward, tangent_kernel
+from analytic_ntk.layers.units import require_count
+from analytic_ntk.positivity.rounded import TINY, Array, Rounded, above
+from analytic_ntk.theory.overparameterization.feedforward import (
+    FeedForward,
+    Parameters,
+    data,
+    forward,
+    tangent_kernel,
+)
 from analytic_ntk.theory.overparameterization.lipschitz import BITS, lipschitz, sizes_of
 from analytic_ntk.theory.overparameterization.suprema import derivative_bounds
 from analytic_ntk.theory.overparameterization.values import (
@@ -43,6 +51,9 @@ from analytic_ntk.theory.overparameterization.values import (
     text_below,
 )
 
+_FARTHEST = 600.0
+"""``exp`` beyond it is near the end of float64, where relative errors grow."""
+
 
 class Verdict(Enum):
     """What a certificate says."""
@@ -54,7 +65,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Certificate:
+class Certificate(Shown):
     """The answer of :func:`certify`. Every number is proved and rounded to the safe side.
 
     ``alpha <= sigma_min(J)``, ``norm >= |J|_op``, ``r0 >= |f - y|`` at the start; ``radius >= 2 r0 / alpha``;
@@ -82,16 +93,25 @@ class Certificate:
 
         Raises :class:`DomainError` where nothing is certified.
         """
-        self._require(time, "time")
-        return math.exp(-self.rate * time * (1 - 2.0**-50)) * self.r0 * (1 + 2.0**-50)
+        self._require_certified()
+        if not _is_number(time) or not time >= 0:
+            raise DomainError(f"time = {time!r}"[:80], "a number >= 0")
+        return self._decayed(self.rate * time * (1 - 2.0**-50))
 
     def steps_bound(self, count: int, step: float | None = None) -> float:
         """Of ``|r_k|`` after ``count`` steps of gradient descent of size ``step <= self.step``."""
-        self._require(count, "count")
+        self._require_certified()
+        require_count(count, "count", 0)
         eta = self.step if step is None else step
-        if not 0 < eta <= self.step or (math.isinf(eta) and self.r0 > 0):
-            raise DomainError(f"step = {eta!r}", f"a number in (0, {self.step:g}]")
-        return math.exp(-self._decrease(eta) * count) * self.r0 * (1 + 2.0**-40)
+        if not _is_number(eta) or not 0 < eta <= self.step:
+            raise DomainError(f"step = {eta!r}"[:80], f"a number in (0, {self.step:g}]")
+        return self._decayed(self._decrease(float(eta)) * count)
+
+    def _decayed(self, exponent: float) -> float:
+        """Not below ``exp(-exponent) r0``, and never 0: that would be too small."""
+        if self.r0 == 0:
+            return 0.0
+        return math.exp(-min(exponent, _FARTHEST)) * self.r0 * (1 + 2.0**-40) + TINY
 
     def _decrease(self, eta: float) -> float:
         """Not above ``eta g m^2``: ``(1 - u)^k <= exp(-u k)``."""
@@ -102,11 +122,9 @@ class Certificate:
             found = arb(eta) * (1 - arb(eta) * curvature / 2) * m * m
             return max(0.0, float(found.lower()) * (1 - 2.0**-40))
 
-    def _require(self, value: float, name: str) -> None:
+    def _require_certified(self) -> None:
         if not self:
             raise DomainError("a bound without a certificate", "the verdict CONVERGES", self.reason)
-        if isinstance(value, bool) or not value >= 0:
-            raise DomainError(f"{name} = {value!r}", "a number >= 0")
 
     def __str__(self) -> str:
         up, down = text_above, text_below
@@ -148,22 +166,38 @@ def certify(network: FeedForward, params: Sequence[Any], X: ArrayLike, y: ArrayL
     weights = network.check(params, rows.shape[1], labels.shape[1])
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         at = forward(network, weights, rows, bounds)
-        kernel = tangent_kernel(network, weights, at)
+        kernel = tangent_kernel(network, at)
         alpha, norm = root_below(smallest_eigenvalue(kernel)), root_above(largest_eigenvalue(kernel))
-        r0 = frobenius_norm((at.values - Rounded.exact(labels)).require_finite())
+        r0 = frobenius_norm(at.values - Rounded.exact(labels))
         if not math.isfinite(r0):
             raise DomainError("a residual too large for float64", "smaller labels or parameters")
         if not alpha > 0:
-            return _singular(alpha, norm, r0, rows)
+            why = _why_singular(network, weights, rows, labels.shape[1])
+            return Certificate(
+                Verdict.NOT_CERTIFIED, 0.0, norm, r0, math.inf, math.inf, math.inf, 0.0, 0.0, why
+            )
         radius = above((2 * arb(r0) / arb(alpha)).upper()) if r0 else 0.0
         constant = lipschitz(sizes_of(network, weights, at, bounds), radius)
     return _judged(alpha, norm, r0, radius, constant)
 
 
-def _singular(alpha: float, norm: float, r0: float, rows: Any) -> Certificate:
-    again = len(np.unique(rows, axis=0)) < len(rows)
-    why = "equal inputs: merge them" if again else "sigma_min(J) could not be told from 0"
-    return Certificate(Verdict.NOT_CERTIFIED, 0.0, norm, r0, math.inf, math.inf, math.inf, 0.0, 0.0, why)
+def _why_singular(network: FeedForward, params: Parameters, rows: Array, outputs: int) -> str:
+    """Why ``sigma_min(J) = 0``, where that is plain to see."""
+    count, equations = sum(w.size for w in params), len(rows) * outputs
+    if len(np.unique(rows, axis=0)) < len(rows):
+        return "equal inputs: merge them"
+    if count < equations:
+        return f"{count} parameters for {equations} equations: sigma_min(J) = 0"
+    if network.activation.parity == "odd":
+        if not rows.any(axis=1).all():
+            return "an input is 0 and phi is odd: the network is 0 there, sigma_min(J) = 0"
+        if len(np.unique(np.vstack([rows, -rows]) + 0.0, axis=0)) < 2 * len(rows):
+            return "inputs x and -x and phi is odd: f(-x) = -f(x), sigma_min(J) = 0"
+    return "sigma_min(J) could not be told from 0"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float, np.floating, np.integer)) and not isinstance(value, bool)
 
 
 def _judged(alpha: float, norm: float, r0: float, radius: float, constant: float) -> Certificate:

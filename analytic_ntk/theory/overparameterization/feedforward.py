@@ -141,12 +141,12 @@ class FeedForward:
 
 @dataclass(frozen=True, eq=False)
 class Forward:
-    """What a network does at the data, enclosed: features ``H_0 = X, .., H_{L-1}``, slopes ``phi'``,
-    values."""
+    """What a network does at the data, enclosed: features ``H_0 = X, .., H_{L-1}``, values, and how these
+    depend on the layers: ``G_l = df/dz_l``, ``z_l = omega_l W_l h_{l-1}``, rows by output, then by input."""
 
     features: tuple[Rounded, ...]
-    slopes: tuple[Rounded, ...]
     values: Rounded
+    derivatives: tuple[Rounded, ...]
 
 
 def forward(network: FeedForward, params: Parameters, X: Array, bounds: DerivativeBounds) -> Forward:
@@ -154,29 +154,48 @@ def forward(network: FeedForward, params: Parameters, X: Array, bounds: Derivati
     features, slopes = [Rounded.exact(X)], []
     for scale, weights in zip(network.scales[:-1], params[:-1], strict=True):
         before = Rounded.exact(scale) * matmul(features[-1], Rounded.exact(weights.T))
-        features.append(applied(network.activation, 0, before, first).require_finite())
-        slopes.append(applied(network.activation, 1, before, second).require_finite())
+        features.append(_finite(applied(network.activation, 0, before, first)))
+        slopes.append(_finite(applied(network.activation, 1, before, second)))
     values = Rounded.exact(network.scales[-1]) * matmul(features[-1], Rounded.exact(params[-1].T))
-    return Forward(tuple(features), tuple(slopes), values.require_finite())
+    outputs = len(params[-1])
+    backs = [Rounded.exact(np.repeat(np.eye(outputs), len(X), axis=0))]
+    for layer in range(len(params) - 1, 0, -1):
+        step = Rounded.exact(network.scales[layer]) * matmul(backs[-1], Rounded.exact(params[layer]))
+        backs.append(_finite(step * _tiled(slopes[layer - 1], (outputs, 1))))
+    return Forward(tuple(features), _finite(values), tuple(backs[::-1]))
 
 
-def tangent_kernel(network: FeedForward, params: Parameters, found: Forward) -> Rounded:
+def tangent_kernel(network: FeedForward, found: Forward) -> Rounded:
     """``J J^T``, enclosed entry by entry, ``(outputs n, outputs n)``; no Jacobian is formed."""
-    outputs, count = len(params[-1]), len(found.features[0].value)
-    back = Rounded.exact(np.repeat(np.eye(outputs), count, axis=0))
+    outputs = found.values.value.shape[1]
     total: Rounded | None = None
-    for layer in range(len(params) - 1, -1, -1):
-        scale = Rounded.exact(network.scales[layer])
-        rows = found.features[layer]
+    for scale, rows, back in zip(network.scales, found.features, found.derivatives, strict=True):
         share = symmetric(matmul(rows, transposed(rows)))
         across = symmetric(matmul(back, transposed(back)))
-        block = scale * scale * _tiled(share, (outputs, outputs)) * across
+        block = Rounded.exact(scale) * Rounded.exact(scale) * _tiled(share, (outputs, outputs)) * across
         total = block if total is None else total + block
-        if layer:
-            step = scale * matmul(back, Rounded.exact(params[layer]))
-            back = step * _tiled(found.slopes[layer - 1], (outputs, 1))
     assert total is not None
-    return symmetric(total.require_finite())
+    return symmetric(_finite(total))
+
+
+def _finite(found: Rounded) -> Rounded:
+    if not (np.isfinite(found.value).all() and np.isfinite(found.error).all()):
+        raise DomainError(
+            "numbers too large for float64 on the way through the network", "finite ones",
+            "rescale the inputs, the parameters or the scales",
+        )  # fmt: skip
+    return found
+
+
+def stream(*key: int) -> np.random.Generator:
+    """Random numbers of their own for every key, a list of integers >= 0.
+
+    A list of seeds would not do: numpy fills it up with zeros, so that ``[5]`` and ``[5, 0]`` are one stream.
+
+    >>> stream(5).normal() != stream(5, 0).normal(), stream(5, 0).normal() == stream(5, 0).normal()
+    (True, True)
+    """
+    return np.random.default_rng(np.random.SeedSequence(key[0], spawn_key=key[1:]))
 
 
 def data(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:

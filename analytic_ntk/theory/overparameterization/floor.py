@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import matrix
 from analytic_ntk.layers.units import require_count
@@ -22,7 +23,7 @@ _SAME = 1e-9
 
 
 @dataclass(frozen=True)
-class HermiteFloor:
+class HermiteFloor(Shown):
     """``value <= lambda_min``, attained at ``power``; ``floors[r]`` is that of each power; ``truth`` bounds
     ``lambda_min`` itself. All certified; a floor of 0 says nothing."""
 
@@ -59,8 +60,8 @@ def hermite_floor(activation: Activation, X: ArrayLike, most: int = 20) -> Hermi
     rows = matrix(X, "X")
     gram = limit_gram(activation, rows)
     truth = eigenvalue_bounds(gram.value, gram.error)
+    rho = _correlations(rows)  # before the coefficients: it says which input is 0
     weights = _weights(activation, rows, most)
-    rho = _correlations(rows)
     power, floors = Rounded.exact(np.ones((len(rows), len(rows)))), []
     for r in range(most + 1):
         least = smallest_eigenvalue(symmetric(power)) if weights[r] > 0 else 0.0

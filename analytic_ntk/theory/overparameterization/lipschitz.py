@@ -9,7 +9,8 @@ W_m|_F``,
                               + |G_{l+1}| c_{l+1} B2 max_i |D z_{l,i}|),      c = the largest column of W,
     |D J|     <= |N a|,   N_l = omega_l (|G_l| |D H_{l-1}|_F + |H_{l-1}|_op |D G_l|) row by row,
 
-since ``|W diag(u) v| <= c |u| |v|``. So ``L_J = |N|_2``. For two layers
+since ``|W diag(u) v| <= c |u| |v|``. The sizes on the ball are those at its centre plus what they move, that
+of ``G_l`` at most ``omega_{l+1} B1 |W_{l+1}|_op |G_{l+1}|``. So ``L_J = |N|_2``. For two layers
 
     L_J = omega_1 omega_2 |X|_op | [[B1, 0], [omega_1 B2 max|x_i| (c + R), B1]] |_2.
 """
@@ -20,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
 from flint import arb, arb_mat, fmpq
 
 from analytic_ntk.arithmetic.precision import working_precision
@@ -37,7 +39,8 @@ class Sizes:
     """Upper bounds at the centre of the ball, and the suprema that hold everywhere.
 
     ``operators``: ``|W_l|_op``; ``columns``: the largest column of ``W_l``; ``features``: ``|H_l|_op`` and
-    ``rows``: ``max_i |h_{l,i}|`` for ``l = 0 .. L-2`` (the last features play no part).
+    ``rows``: ``max_i |h_{l,i}|`` for ``l = 0 .. L-2`` (the last features play no part); ``derivatives``:
+    ``max_i |G_{l,i}|`` for ``l = 1 .. L`` (infinite where not known).
     """
 
     scales: tuple[float, ...]
@@ -45,6 +48,7 @@ class Sizes:
     columns: tuple[float, ...]
     features: tuple[float, ...]
     rows: tuple[float, ...]
+    derivatives: tuple[float, ...]
     first: Fraction
     second: Fraction
 
@@ -58,15 +62,26 @@ def sizes_of(network: FeedForward, params: Parameters, found: Forward, bounds: D
         tuple(largest_row(transposed(w)) for w in weights),
         tuple(operator_norm(rows) for rows in found.features[:-1]),
         tuple(largest_row(rows) for rows in found.features[:-1]),
+        (*(_largest_block(back, len(params[-1])) for back in found.derivatives[:-1]), 1.0),
         bounds.first.upper,
         bounds.second.upper,
     )
 
 
+def _largest_block(back: Rounded, outputs: int) -> float:
+    """Above ``max_i |G_{l,i}|_op``, by Frobenius norms: what all outputs of one input make of a layer."""
+    size = np.abs(back.value) + back.error
+    count = len(size) // outputs
+    together = size.reshape(outputs, count, -1).transpose(1, 0, 2).reshape(count, -1)
+    return largest_row(Rounded.exact(together * (1 + 2.0**-50)))
+
+
 def lipschitz(sizes: Sizes, radius: float) -> float:
     """``L_J`` with ``|J(t) - J(t')|_op <= L_J |t - t'|`` on the ball of this radius; proved, rounded up.
 
-    >>> shallow = Sizes((1.0, 1.0), (0.0, 1.0), (1.0, 0.5), (1.0,), (1.0,), Fraction(1), Fraction(0))
+    >>> centre = {"operators": (0.0, 1.0), "columns": (1.0, 0.5), "derivatives": (0.5, 1.0)}
+    >>> data = {"features": (1.0,), "rows": (1.0,)}
+    >>> shallow = Sizes(scales=(1.0, 1.0), first=Fraction(1), second=Fraction(0), **centre, **data)
     >>> 1 <= lipschitz(shallow, 2.0) < 1.001
     True
     """
@@ -105,7 +120,8 @@ def _differences(s: Sizes, radius: arb) -> list[list[arb]]:
                 scale[k] * (first * operator[k] * t + first * back * u + b)
                 for t, u, b in zip(turned, unit[k], bend, strict=True)
             ]
-            back, turned = scale[k] * first * operator[k] * back, fresh
+            product = scale[k] * first * operator[k] * back
+            back, turned = product.min(arb(s.derivatives[k - 1]) + radius * _length(fresh)), fresh
     return found[::-1]
 
 

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.finite_width.inputs import require_number
 from analytic_ntk.layers.units import require_count
-from analytic_ntk.theory.overparameterization.feedforward import FeedForward, Parameters, data
+from analytic_ntk.theory.overparameterization.feedforward import FeedForward, Parameters, data, stream
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int, str], None]
@@ -37,7 +38,7 @@ class Task:
 
 
 @dataclass(frozen=True, eq=False)
-class RatioExperiment:
+class RatioExperiment(Shown):
     """Errors ``mean |f - y|^2 / mean |y|^2`` at the end, ``(ratios, seeds)``, and the steps taken. Float64,
     statistical: of the seeds that were run."""
 
@@ -67,7 +68,7 @@ def teacher_task(
     for name, value in (("count", count), ("dim", dim), ("units", units), ("tests", tests)):
         require_count(value, name, 1)
     require_count(seed, "seed", 0)
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, 0)
     rows = rng.standard_normal((count + tests, dim))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     teacher = FeedForward(activation)
@@ -91,7 +92,7 @@ def digits_task(count: int = 60, seed: int = 0) -> Task:
     found = load_digits()
     if count >= len(found.data):
         raise DomainError(f"count = {count}", f"fewer than {len(found.data)}: some are left to test on")
-    order = np.random.default_rng(seed).permutation(len(found.data))
+    order = stream(seed, 0).permutation(len(found.data))
     rows = np.array(found.data, dtype=np.float64)[order]
     rows -= rows[:count].mean(axis=0)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -137,7 +138,7 @@ def ratio_experiment(
         for seed in range(seeds):
             omega_1, omega_2 = math.sqrt(product / ratio), math.sqrt(product * ratio)
             start = network.draw(
-                np.random.default_rng(seed), rows.shape[1], (width,), labels.shape[1],
+                stream(seed, 1), rows.shape[1], (width,), labels.shape[1],
                 (omega_1, omega_2 / math.sqrt(width)),
             )  # fmt: skip
             end, count = _trained(network, start, rows, labels, tolerance, most_steps)

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import require_number
 from analytic_ntk.layers.units import require_count
+from analytic_ntk.theory.memorization import log_slope
+from analytic_ntk.theory.memorization.cells import Cells, Key, Record
 from analytic_ntk.theory.overparameterization.certificate import certify
-from analytic_ntk.theory.overparameterization.feedforward import FeedForward, data
+from analytic_ntk.theory.overparameterization.feedforward import FeedForward, data, stream
 
 MOST = 1 << 18
 _FIRST = 16
-_CONFIDENCE = 0.95
+_RESOLUTION = 0.05
 
 Progress = Callable[[int, int, str], None]
 
 
+def _silent(done: int, total: int, name: str) -> None:
+    """No progress is shown."""
+
+
 @dataclass(frozen=True)
-class MinimalWidth:
+class MinimalWidth(Shown):
     """``widths``: for each draw a width at which the certificate says yes while it does not at ``1/(1 +
     resolution)`` of it; ``median``. Statistical: of the draws made, not of all."""
 
@@ -43,15 +52,17 @@ def minimal_width(
     draws: int = 5,
     seed: int = 0,
     deviation: float = 1.0,
-    resolution: float = 0.05,
-    progress: Progress | None = None,
+    resolution: float = _RESOLUTION,
+    progress: Progress = _silent,
+    checkpoint: str | Path | None = None,
 ) -> MinimalWidth:
     """The smallest width found at which ``f = V phi(W x)`` is certified, draw by draw.
 
     Asks :func:`~analytic_ntk.theory.overparameterization.certify`. The start is that of
     :func:`~analytic_ntk.theory.overparameterization.width`: ``W ~ N(0, deviation^2)``, ``V ~ N(0, 1/width)``.
     Within a draw a wider network holds the units of a narrower one; the width is doubled, then bisected.
-    Raises :class:`DomainError` where ``2^18`` units do not do.
+    ``checkpoint``: a JSON file that holds every draw as soon as it is done; asked again, the search goes on
+    from there. Raises :class:`DomainError` where ``2^18`` units do not do.
 
     >>> from analytic_ntk import activations
     >>> found = minimal_width(activations.tanh, [[1.0, 0.0], [0.0, 1.0]], [1.0, -1.0], draws=3)
@@ -64,20 +75,43 @@ def minimal_width(
     if isinstance(resolution, bool) or not 0 < resolution < 1:
         raise DomainError(f"resolution = {resolution!r}", "a number between 0 and 1")
     require_number(deviation, "deviation", 0.0, math.inf)
-    network, found = FeedForward(activation), []
-    for draw in range(draws):
-        found.append(_search(network, rows, labels, (seed, draw), resolution, float(deviation)))
-        if progress:
-            progress(draw + 1, draws, "draws")
-    return MinimalWidth(tuple(found), resolution)
+    network = FeedForward(activation)
+    question = {
+        "format": "smallest certified width 1", "activation": str(network.activation.expression),
+        "data": _digest(rows, labels), "seed": int(seed), "deviation": float(deviation),
+        "resolution": float(resolution),
+    }  # fmt: skip
+
+    def compute(key: Key) -> Record:
+        return {"width": _search(network, rows, labels, (seed, *key), resolution, float(deviation))}
+
+    kept = Cells(checkpoint, question).fill([(draw,) for draw in range(draws)], compute, progress)
+    return MinimalWidth(tuple(_width(cell) for cell in kept), resolution)
+
+
+def _digest(rows: NDArray[np.float64], labels: NDArray[np.float64]) -> str:
+    """Tells data apart, so that no search goes on with those of another."""
+    content = repr((rows.shape, labels.shape)).encode() + (rows + 0.0).tobytes() + (labels + 0.0).tobytes()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _width(cell: Record) -> int:
+    """Of a record that was kept; :class:`DomainError` where somebody wrote something else there."""
+    found = cell.get("width")
+    if isinstance(found, bool) or not isinstance(found, int) or not 1 <= found <= MOST:
+        raise DomainError(f"a checkpoint with the width {found!r}"[:80], "widths of such a run", "remove it")
+    return found
 
 
 def nested(
     dim: int, outputs: int, width: int, seed: Sequence[int], deviation: float = 1.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """``W ~ N(0, deviation^2)``, ``V ~ N(0, 1/width)``; with the same seed the first units are the same."""
-    first = deviation * np.random.default_rng([*seed, 0]).standard_normal((width, dim))
-    last = np.random.default_rng([*seed, 1]).standard_normal((width, outputs)).T / math.sqrt(width)
+    """``W ~ N(0, deviation^2)``, ``V ~ N(0, 1/width)``; with the same seed the first units are the same.
+
+    Independent of :func:`random_problem` at any seed.
+    """
+    first = deviation * stream(*seed, 1).standard_normal((width, dim))
+    last = stream(*seed, 2).standard_normal((width, outputs)).T / math.sqrt(width)
     return first, np.ascontiguousarray(last)
 
 
@@ -85,7 +119,7 @@ def _search(
     network: FeedForward,
     rows: NDArray[np.float64],
     labels: NDArray[np.float64],
-    seed: tuple[int, int],
+    seed: tuple[int, ...],
     resolution: float,
     deviation: float,
 ) -> int:
@@ -106,7 +140,7 @@ def _search(
 
 
 @dataclass(frozen=True, eq=False)
-class WidthGrowth:
+class WidthGrowth(Shown):
     """Minimal widths ``(len(counts), draws)`` over the number of inputs, and ``width ~ n^exponent`` fitted to
     their logarithms, with a 95 % interval (Student's t, independent normal errors)."""
 
@@ -128,13 +162,16 @@ def width_growth(
     counts: Sequence[int] = (20, 40, 80),
     draws: int = 3,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = _silent,
+    checkpoint: str | Path | None = None,
 ) -> WidthGrowth:
     """Minimal widths for ``n`` random inputs of norm ``sqrt(d)``, ``d = n/2``, and labels ``+-1``.
 
     Standard initialisation: ``W ~ N(0, 1/d)``, ``V ~ N(0, 1/width)``; Song et al. 2021 prove a width of order
-    ``n^(3/2)`` there. Every draw has its own inputs, labels and parameters. Statistical. Raises
-    :class:`DomainError` for fewer than three different counts, for odd ones and below 4.
+    ``n^(3/2)`` there. Every draw has its own inputs, labels and parameters, seeded by ``seed``, the count
+    and its number, so that more counts or draws leave the others as they were. ``checkpoint``: as in
+    :func:`minimal_width`. Statistical. Raises :class:`DomainError` for fewer than three different counts,
+    for odd ones and below 4.
     """
     if not isinstance(counts, (tuple, list)) or len(set(counts)) < 3:
         raise DomainError(f"counts = {counts!r}"[:80], "at least three different even numbers")
@@ -146,39 +183,34 @@ def width_growth(
     require_count(seed, "seed", 0)
     if len(counts) * draws < 4:
         raise DomainError(f"{len(counts)} counts with {draws} draws", "at least 4 widths to fit")
-    network, found = FeedForward(activation), []
-    for i, count in enumerate(counts):
-        for draw in range(draws):
-            dim = count // 2
-            rows, labels = random_problem(count, dim, [seed, count, draw])
-            start = (network, math.sqrt(dim) * rows, labels, (seed + count, draw))
-            found.append(_search(*start, 0.05, 1 / math.sqrt(dim)))
-            if progress:
-                progress(i * draws + draw + 1, len(counts) * draws, f"n = {count}")
-    widths = np.array(found, dtype=np.int64).reshape(len(counts), draws)
-    slope, intercept, reach = _line(np.log(np.repeat(counts, draws)), np.log(widths.ravel()))
+    network = FeedForward(activation)
+    question = {
+        "format": "growth of the certified width 1", "activation": str(network.activation.expression),
+        "seed": int(seed), "resolution": _RESOLUTION,
+    }  # fmt: skip
+
+    def compute(key: Key) -> Record:
+        count, _ = key
+        dim = count // 2
+        rows, labels = random_problem(count, dim, (seed, *key))
+        scaled = math.sqrt(dim) * rows
+        return {"width": _search(network, scaled, labels, (seed, *key), _RESOLUTION, 1 / math.sqrt(dim))}
+
+    keys = [(int(count), draw) for count in counts for draw in range(draws)]
+    kept = Cells(checkpoint, question).fill(keys, compute, progress)
+    widths = np.array([_width(cell) for cell in kept], dtype=np.int64)
+    fit = log_slope([count for count, _ in keys], [float(w) for w in widths])
+    shape = (len(counts), draws)
     dims = tuple(count // 2 for count in counts)
-    return WidthGrowth(tuple(counts), dims, widths, slope, slope - reach, slope + reach, math.exp(intercept))
+    constant = math.exp(fit.intercept)
+    return WidthGrowth(tuple(counts), dims, widths.reshape(shape), fit.exponent, fit.low, fit.high, constant)
 
 
 def random_problem(
     count: int, dim: int, seed: Sequence[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """``count`` random points of the unit sphere of ``R^dim`` and labels ``+-1``, ``(count, 1)``."""
-    rng = np.random.default_rng(list(seed))
+    rng = stream(*seed, 0)
     rows = rng.standard_normal((count, dim))
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return rows, rng.choice([-1.0, 1.0], (count, 1))
-
-
-def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Slope, intercept and half the 95 % interval of the slope, by least squares."""
-    from scipy.stats import t  # slow to load
-
-    away = x - x.mean()
-    slope = float(away @ y / (away @ away))
-    intercept = float(y.mean() - slope * x.mean())
-    left = y - intercept - slope * x
-    freedom = len(x) - 2
-    deviation = math.sqrt(float(left @ left) / freedom / float(away @ away))
-    return slope, intercept, float(t.ppf(0.5 + _CONFIDENCE / 2, freedom)) * deviation

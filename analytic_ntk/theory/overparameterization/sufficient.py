@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from analytic_ntk.activation import Activation
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.finite_width.inputs import require_number
 from analytic_ntk.layers import Dense, Nonlinearity
@@ -37,7 +38,7 @@ _LEVELS = [Fraction(k, 4) for k in range(4, 61)]
 
 
 @dataclass(frozen=True)
-class Width:
+class Width(Shown):
     """``width`` and every larger one suffice with probability at least ``1 - failure_probability``.
 
     ``lambda_min``: a proved lower bound of the least eigenvalue of the limit kernel; ``concentration``: the
@@ -211,7 +212,7 @@ def _ratio(p: _Problem, width: int) -> tuple[arb, float]:
     alpha, r0, radius, column = _start(p, width)
     sizes = Sizes(
         (1.0, 1.0), (0.0, 0.0), (0.0, above(arb(column.upper()))), (p.operator,), (p.row,),
-        p.first, p.second,
+        (math.inf, 1.0), p.first, p.second,
     )  # fmt: skip
     constant = lipschitz(sizes, above(arb(radius.upper())))
     return 4 * arb(constant) * r0 / (alpha * alpha), constant

@@ -14,6 +14,7 @@ from flint import arb
 from analytic_ntk.activation import Activation
 from analytic_ntk.arithmetic.interpret import compile_ball, exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.display import Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.gaussian.growth import End
@@ -33,7 +34,7 @@ Function = Callable[[arb], arb]
 
 
 @dataclass(frozen=True)
-class DerivativeBounds:
+class DerivativeBounds(Shown):
     """``B1 = sup |phi'|`` and ``B2 = sup |phi''|``, each enclosed: some value of the function lies above
     ``lower``, none above ``upper``.
 
