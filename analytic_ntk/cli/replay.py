@@ -24,6 +24,9 @@ from analytic_ntk.cli.app import (
 if TYPE_CHECKING:
     from analytic_ntk.theory.banach import Replay
 
+LARGEST = 100_000_000
+"""Parameters of a network that is drawn: some of them are held several times."""
+
 
 @app.command()
 def replay(
@@ -48,6 +51,7 @@ def replay(
     with answering():
         import numpy as np
 
+        from analytic_ntk.errors import DomainError
         from analytic_ntk.layers.units import require_count
         from analytic_ntk.theory import banach
 
@@ -55,6 +59,10 @@ def replay(
         for value, name in ((count, "count"), (dim, "dim")):
             require_count(value, name, 1)
         require_count(seed, "seed", 0)
+        require_count(width, "width", 1)
+        size = width * (dim + 1 + (depth - 1) * width)
+        if size > LARGEST:
+            raise DomainError(f"{size} parameters", f"at most {LARGEST}", "lower --width")
         rng = np.random.default_rng(seed)
         finite = asked.network.sample(width, rng, dim)
         X = rng.standard_normal((count, dim))

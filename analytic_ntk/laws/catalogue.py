@@ -5,7 +5,15 @@ from __future__ import annotations
 import difflib
 
 from analytic_ntk.errors import DomainError
-from analytic_ntk.laws import of_activations, of_grams, of_networks, of_samples, of_systems, of_widths
+from analytic_ntk.laws import (
+    of_activations,
+    of_grams,
+    of_networks,
+    of_pairings,
+    of_samples,
+    of_systems,
+    of_widths,
+)
 from analytic_ntk.laws.law import Law
 
 LAWS: tuple[Law, ...] = (
@@ -15,6 +23,7 @@ LAWS: tuple[Law, ...] = (
     *of_networks.LAWS,
     *of_samples.LAWS,
     *of_widths.LAWS,
+    *of_pairings.LAWS,
 )
 """The conformance suite."""
 

@@ -36,6 +36,19 @@ class Duals:
     derivative: Enclosure
 
 
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """Features of data and of a step of a small finite network, degree by degree, scaled.
+
+    ``pairing``: theirs, found without them.
+    """
+
+    phi: tuple[Array, ...]
+    psi: tuple[Array, ...]
+    scaling: Array
+    pairing: Array
+
+
 @dataclass(frozen=True)
 class Doors:
     """Each field answers one kind of question; :data:`HONEST` are the package's own answers."""
@@ -47,6 +60,7 @@ class Doors:
     series: Callable[[Network, int, int, Fraction], KernelSeries]
     hermite: Callable[[Activation, int, int, Fraction], HermiteTable]
     empirical: Callable[[Network, Points, int, np.random.Generator], tuple[Array, Array]]
+    sides: Callable[[Network, Points, int], Sides]
 
 
 def remembered(size: int) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
@@ -131,5 +145,20 @@ def empirical(network: Network, X: Points, width: int, rng: np.random.Generator)
     return np.asarray(kernels.nngp), np.asarray(kernels.ntk)
 
 
-HONEST = Doors(gram, at, duals, formula, series, hermite, empirical)
+def sides(network: Network, X: Points, seed: int) -> Sides:
+    """Of a network of width 2 and a step inside its neighbourhood, with a scaling, all drawn at random."""
+    from analytic_ntk.theory import banach
+
+    rng, rows = np.random.default_rng(seed), np.array(X)
+    finite = network.sample(2, rng, rows.shape[1])
+    series = banach.features(finite, finite.parameters, 2)
+    step = rng.standard_normal(finite.size)
+    step = step * min(1.0, 0.5 * series.place(rows, step).admissible)
+    while not series.place(rows, step).inside:  # deeper, half of an admissible step need not be one
+        step = step / 2
+    scaling = np.exp(2 * rng.standard_normal(len(series.psi(step))))
+    return Sides(series.phi(rows, scaling), series.psi(step, scaling), scaling, series.pairing(rows, step))
+
+
+HONEST = Doors(gram, at, duals, formula, series, hermite, empirical, sides)
 """The package's own answers."""

@@ -17,7 +17,7 @@ from analytic_ntk.layers import FiniteNetwork
 from analytic_ntk.notation import x
 from analytic_ntk.theory import banach
 from analytic_ntk.theory.banach.balls import taylor_balls
-from analytic_ntk.theory.banach.singular import require_located
+from analytic_ntk.theory.banach.singular import singularities_of
 from proofs_check.claim import Case, Claim, Fault, Hypothesis, Method, Part
 from proofs_check.ledger._sources import SHILTON
 
@@ -128,7 +128,7 @@ def radius(stretch: str = "1") -> Iterator[Case]:
         for z in ("-13/10", "1/5", "5/2"):
             with working_precision(2000):
                 point = arb(fmpq(*map(int, z.split("/"))))
-                limit = require_located(phi)[0].distance_ball(point) * arb(fmpq(97, 100))
+                limit = singularities_of(phi)[0].distance_ball(point) * arb(fmpq(97, 100))
                 limit = limit * arb(fmpq(*map(int, (stretch + "/1").split("/")[:2])))
                 terms = [abs(c) * limit**n for n, c in enumerate(taylor_balls(phi.expression, point, 239))]
                 early = arb(max(terms[60:80], key=lambda v: v.mid()))

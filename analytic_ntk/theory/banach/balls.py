@@ -1,4 +1,4 @@
-"""Taylor coefficients of a smooth expression in balls, and its largest modulus on a disc."""
+"""Taylor coefficients of a smooth expression in balls."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 import sympy as sp
-from flint import acb, arb, arb_series, ctx
+from flint import arb, arb_series, ctx
 
 from analytic_ntk.arithmetic import functions as fn
-from analytic_ntk.arithmetic.interpret import compile_ball, exact_ball
+from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.programme import Programme
-from analytic_ntk.errors import PrecisionError
 from analytic_ntk.notation import x
-
-_ARCS = (32, 128)
-"""Into how many arcs half a circle is cut, before a modulus is given up."""
 
 
 def _half_sum(u: arb_series, sign: int) -> arb_series:
@@ -90,22 +86,3 @@ def _power(u: arb_series, exponent: sp.Expr) -> arb_series:
         found = found * square if whole % 2 else found
         square, whole = square * square, whole // 2
     return found if exponent >= 0 else 1 / found
-
-
-def modulus(part: sp.Expr, z: arb, radius: arb) -> arb:
-    """An upper bound of ``|phi|`` on ``|s - z| <= radius``, where ``phi`` is analytic, from the circle.
-
-    Raises :class:`PrecisionError` where no bound is found.
-    """
-    function = compile_ball(part, (x,))
-    for arcs in _ARCS:
-        found = arb(0)
-        for k in range(arcs):  # phi is real on the real line: the lower half says the same
-            angle = (arb(k) / arcs).union(arb(k + 1) / arcs) * arb.pi()
-            value = acb(function(acb(z) + radius * acb(0, angle).exp()))
-            if not value.is_finite():  # a pole or a cut may lie in the box
-                break
-            found = found.max(arb(abs(value).upper()))
-        else:
-            return found
-    raise PrecisionError("a disc on which the function is not bounded", "a smaller disc")

@@ -10,8 +10,8 @@ a fixed class of functions. Its empirical Rademacher complexity on ``x_1 .. x_n`
 
 (Cauchy-Schwarz and Jensen, degree by degree). With the loss ``min(|f - y|, c)``, 1-Lipschitz,
 symmetrisation and McDiarmid's inequality give the gap below with probability ``1 - delta``; ``D`` is
-rounded up to a power of two and the probability is shared out over the powers, ``delta 2^-|j| / 3`` for
-``2^j``, so that ``D`` may be read off the run.
+a power of two and the probability is shared out over the powers, ``delta 2^-|j| / 3`` for ``2^j``, so that
+``D`` may be read off the run: the one with the least gap of those that hold the way.
 """
 
 from __future__ import annotations
@@ -22,19 +22,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import require_number
 from analytic_ntk.theory.banach.chain import chain_of
 from analytic_ntk.theory.banach.kernel import largest_step_norms
-from analytic_ntk.theory.banach.pairing import features, truncated_change
+from analytic_ntk.theory.banach.pairing import Features, features, truncated_change
 from analytic_ntk.theory.banach.sequence import Replay
 from analytic_ntk.theory.jets import require_order
 
 Array = NDArray[np.float64]
 
+_SHORTEST = 2.0**-64
+"""Shorter ways are taken for ways of this length."""
+
 
 @dataclass(frozen=True)
-class UniformBound:
+class UniformBound(Shown):
     """``E loss - mean training loss <= gap`` with probability ``1 - delta`` over an independent sample.
 
     For the predictor ``x -> f_0(x) + <Phi(x), Psi(Delta)>`` cut after ``order`` in every unit, ``Delta`` the
@@ -44,7 +48,8 @@ class UniformBound:
     ``displacement <= path <= energy``: ``|theta_T - theta_0|``, the length of the way ``sum_k |Delta_k|``,
     and ``sqrt(2 lr T (L_0 - L_T))`` (``None`` unless every step lowered the loss by ``lr |g|^2 / 2`` or
     more). ``complexity``: of the class, ``confidence``: the last term of the gap; ``gap = 2 complexity +
-    confidence``.
+    confidence``. ``ball``: the ``D`` of the class. ``vacuous``: the gap is at least ``cap``, which holds of
+    every predictor.
     """
 
     gap: float
@@ -57,6 +62,11 @@ class UniformBound:
     training_loss: float
     distance: float
     delta: float
+    cap: float
+
+    @property
+    def vacuous(self) -> bool:
+        return self.gap >= self.cap
 
 
 def uniform_bound(run: Replay, delta: float = 0.05, cap: float = 1.0, order: int = 2) -> UniformBound:
@@ -86,21 +96,17 @@ def uniform_bound(run: Replay, delta: float = 0.05, cap: float = 1.0, order: int
     X, y = run.data
     path = float(run.lengths.sum())
     way = run.end.parameters - run.start.parameters
-    level = math.ceil(math.log2(path)) if path > 0 else 0
-    ball = 2.0**level
     chain = chain_of(run.start)
-    sizes = largest_step_norms(chain, ball, order)
     series = features(run.start, run.start.parameters, order)
-    squares = sum(
-        np.array([series.kernel_parts(row[None], degree=len(sizes))[:, 0, 0] for row in X]),
-        np.zeros(len(sizes)),
+    degrees = len(largest_step_norms(chain, 1.0, order))
+    squares = _squares(series, X, degrees)
+    gap, complexity, confidence, ball = min(
+        _gap(largest_step_norms(chain, 2.0**level, order), squares, level, len(X), delta, cap)
+        for level in _levels(path)
     )
-    complexity = float(sizes @ np.sqrt(squares)) / len(X)
-    surprise = math.log(2 * 3 / delta) + abs(level) * math.log(2)
-    confidence = 3 * cap * math.sqrt(surprise / (2 * len(X)))
     predicted = run.start(X) + truncated_change(chain, X, way, order)
     return UniformBound(
-        2 * complexity + confidence,
+        gap,
         complexity,
         confidence,
         float(np.linalg.norm(way)),
@@ -110,7 +116,31 @@ def uniform_bound(run: Replay, delta: float = 0.05, cap: float = 1.0, order: int
         float(np.minimum(np.abs(predicted - y), cap).mean()),
         float(np.abs(predicted - run.end(X)).max()),
         float(delta),
+        float(cap),
     )
+
+
+def _squares(series: Features, X: Array, degrees: int) -> Array:
+    """``sum_i |Phi_g(x_i)|^2``: diagonals of blocks, larger ones where pairs cost little."""
+    size, total = 16 if series.chain.depth == 1 else 1, np.zeros(degrees)
+    for start in range(0, len(X), size):
+        total += np.einsum("gii->g", series.kernel_parts(X[start : start + size], degree=degrees))
+    return total
+
+
+def _levels(path: float) -> range:
+    """Powers of two from the length of the way on; beyond 1 both terms of the gap grow."""
+    least = math.ceil(math.log2(path)) if path > _SHORTEST else int(math.log2(_SHORTEST))
+    return range(least, max(least, 0) + 1)
+
+
+def _gap(
+    sizes: Array, squares: Array, level: int, count: int, delta: float, cap: float
+) -> tuple[float, float, float, float]:
+    complexity = float(sizes @ np.sqrt(squares)) / count
+    surprise = math.log(2 * 3 / delta) + abs(level) * math.log(2)
+    confidence = 3 * cap * math.sqrt(surprise / (2 * count))
+    return 2 * complexity + confidence, complexity, confidence, 2.0**level
 
 
 def _energy(run: Replay) -> float | None:

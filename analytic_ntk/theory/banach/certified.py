@@ -1,14 +1,13 @@
 """The change of a network from its series, in balls, with Cauchy's bound of what is cut off.
 
-Let a unit read ``z``, its argument be changed by ``u``, and its truncated series be run at ``v`` with ``|u
-- v| <= e`` and ``|u|, |v| <= r < R``, ``R`` the distance of ``z`` to the nearest singularity. For every
-``rho`` in ``(r, R)`` and ``M = max |phi|`` on ``|s - z| = rho`` Cauchy's estimate ``|phi^(n)(z)|/n! <=
-M/rho^n`` gives
+Let a unit read ``z``, its argument be changed by ``u``, and its series, cut after ``N``, be run at ``v`` with
+``|u - v| <= e``. For every ``rho`` in ``(|v|, R)``, ``R`` the distance of ``z`` to the nearest singularity,
 
-    |phi(z + u) - sum_{n<=N} phi^(n)(z)/n! v^n| <= M (r/rho)^(N+1)/(1 - r/rho) + e max |phi'|,
+    |phi(z + u) - sum_{n<=N} phi^(n)(z)/n! v^n|
+        <= (|v|/rho)^(N+1) mean_{|w|=rho} |phi(z + w)| rho/|w - v|  +  e max |phi'|,
 
-the last maximum over the real interval ``[z - r, z + r]``. Errors pass through a dense layer with ``|W +
-dW|``.
+the first from Cauchy's integral, the last maximum over ``[z + v - e, z + v + e]``. Errors pass through a
+dense layer with ``|W + dW|``.
 """
 
 from __future__ import annotations
@@ -23,25 +22,25 @@ from numpy.typing import NDArray
 from analytic_ntk.activation import Activation
 from analytic_ntk.arithmetic.interpret import compile_ball, exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.display import Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.gaussian.identities import as_polynomial
 from analytic_ntk.layers.units import require_count
 from analytic_ntk.notation import x
-from analytic_ntk.theory.banach.balls import modulus, taylor_balls
+from analytic_ntk.theory.banach.balls import taylor_balls
 from analytic_ntk.theory.banach.chain import Chain
-from analytic_ntk.theory.banach.singular import Singularities, require_located
+from analytic_ntk.theory.banach.remainder import remainder
+from analytic_ntk.theory.banach.singular import Singularities, singularities_of
 
 Array = NDArray[np.float64]
 
-_FRACTIONS = (arb("0.4"), arb("0.65"), arb("0.85"))
-"""Where between ``r`` and ``R`` discs are tried; every disc is right, the best bound is kept."""
 _BEYOND = (arb("0.5"), arb(1), arb(2), arb(4), arb(8))
-"""By how much their radius exceeds ``r`` where ``R`` is infinite."""
+"""By how much the radii of circles that are tried exceed ``|v|`` where ``R`` is infinite."""
 
 
 @dataclass(frozen=True)
-class CertifiedChange:
+class CertifiedChange(Shown):
     """``change``: encloses ``f(x; theta + Delta) - f(x; theta)``; ``series``: the truncated series;
     ``truncation``: an upper bound of their distance, propagated through all layers."""
 
@@ -97,19 +96,15 @@ def _unit(phi: Activation, z: arb, v: arb, error: arb, order: int, name: str) ->
     total = arb(0)
     for c in reversed(coefficients[1:]):
         total = (total + c) * v
-    reach = _upper(abs(v) + error)
     passed = arb(0)
     if error > 0:
-        slope = compile_ball(sp.diff(part, x), (x,))(z + arb(0, reach))
+        slope = compile_ball(sp.diff(part, x), (x,))(z + v + arb(0, error))
         passed = _upper(error * abs(slope.real))
     poly = as_polynomial(part)
     if poly is not None and poly.degree() <= order:
         return coefficients[0], total, passed
-    return (
-        coefficients[0],
-        total,
-        _upper(passed + _tail(part, require_located(phi)[index], z, reach, order, name)),
-    )
+    tail = _tail(part, singularities_of(phi)[index], z, v, order, name)
+    return coefficients[0], total, _upper(passed + tail)
 
 
 def _value(phi: Activation, z: arb) -> arb:
@@ -138,16 +133,17 @@ def _piece(phi: Activation, z: arb, v: arb, error: arb, name: str) -> int:
     return index
 
 
-def _tail(part: sp.Expr, places: Singularities, z: arb, reach: arb, order: int, name: str) -> arb:
-    limit = places.distance_ball(z)
+def _tail(part: sp.Expr, places: Singularities, z: arb, v: arb, order: int, name: str) -> arb:
+    limit, reach = places.distance_ball(z), arb(abs(v).upper())
     if not reach < limit:
         raise DomainError(
             f"{name}: a change up to {reach.str(6, radius=False)}",
             f"below the radius of convergence {limit.str(6, radius=False)}",
             "shorten the step, or raise bits",
         )
-    if limit.is_finite():
-        radii = [reach + (limit - reach) * fraction for fraction in _FRACTIONS]
+    sharp = bool(limit.is_finite())
+    if sharp:  # near a pole the best circle leaves a share of 1/order or so to it; others grow too fast
+        radii = [reach + (limit - reach) / 8, (reach + limit) / 2, limit * (1 - arb(1) / (2 * order + 4))]
     else:
         radii = [reach + more for more in _BEYOND]
     bounds = []
@@ -156,17 +152,12 @@ def _tail(part: sp.Expr, places: Singularities, z: arb, reach: arb, order: int, 
         if not rho > reach:
             continue
         try:
-            ratio = reach / rho
-            power = arb(1)
-            for _ in range(order + 1):
-                power = power * ratio
-            bounds.append(_upper(modulus(part, z, rho) * power / (1 - ratio)))
+            bounds.append(remainder(part, z, v, rho, order, sharp))
         except PrecisionError:
             continue
-    finite = [b for b in bounds if b.is_finite()]
-    if not finite:
-        raise PrecisionError(f"{name}: no disc with a bound", "a bound on some disc", "raise bits")
-    return min(finite, key=lambda b: b.mid())
+    if not bounds:
+        raise PrecisionError(f"{name}: no circle with a bound", "a bound on some circle", "raise bits")
+    return min(bounds, key=lambda b: b.mid())
 
 
 def _upper(value: arb) -> arb:

@@ -30,17 +30,16 @@ class Chain:
     def depth(self) -> int:
         return len(self.activations)
 
-    def steps(self, step: ArrayLike) -> tuple[tuple[Array, Array | None], ...]:
-        """A step cut into the changes of the weights and of the biases of each dense layer."""
-        return tuple((layer.omega, layer.omega_0) for layer in chain_of(self.moved_to(step)).dense)
+    def steps(self, step: Array) -> tuple[tuple[Array, Array | None], ...]:
+        """A step cut into the changes of the weights and of the biases of each dense layer, not copied."""
+        cut = chain_of(self.network.with_parameters(step))
+        return tuple((layer.omega, layer.omega_0) for layer in cut.dense)
 
-    def moved_to(self, theta: ArrayLike) -> FiniteNetwork:
-        """The network with other parameters."""
-        return self.network.with_parameters(vector(theta, self.network.size, "the step"))
-
-    def moved(self, step: ArrayLike) -> FiniteNetwork:
+    def moved(self, step: Array) -> FiniteNetwork:
         """The network after a step."""
-        return self.moved_to(self.network.parameters + vector(step, self.network.size, "the step"))
+        changes = [change for pair in self.steps(step) for change in pair if change is not None]
+        arrays = [array for layer in self.dense for array in layer.parameters]
+        return self.network.with_all([p + d for p, d in zip(arrays, changes, strict=True)])
 
     def inputs(self, X: ArrayLike) -> Array:
         """Data ``(n, input_dim)``. Raises :class:`DomainError` for another shape."""
@@ -53,10 +52,10 @@ class Chain:
         """The arguments of each nonlinearity, ``(n, units)`` each."""
         return list(self.network.run(X)[1][1:-1:2])
 
-    def changes(self, X: Array, step: Array) -> list[Array]:
-        """By how much a step changes them; in the first layer computed without a difference."""
-        moved = chain_of(self.moved(step)).arguments(X)
-        found = [after - before for after, before in zip(moved, self.arguments(X), strict=True)]
+    def changes(self, X: Array, step: Array, moved: FiniteNetwork) -> list[Array]:
+        """By how much a step to ``moved`` changes them; in the first layer computed without a difference."""
+        ends = zip(chain_of(moved).arguments(X), self.arguments(X), strict=True)
+        found = [after - before for after, before in ends]
         weights, biases = self.steps(step)[0]
         first = self.dense[0].weight_scale * (X @ weights)
         found[0] = first if biases is None else first + self.dense[0].bias_scale * biases

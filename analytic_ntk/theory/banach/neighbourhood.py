@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.gaussian.values import real_array
-from analytic_ntk.theory.banach.singular import require_located
+from analytic_ntk.theory.banach.singular import singularities_of
 
 Array = NDArray[np.float64]
 
@@ -33,13 +34,18 @@ class Domain:
         self.activation.require_numeric()
 
     def radius(self, z: ArrayLike) -> Array:
-        """Of convergence: the distance to the nearest complex singularity of the part that holds ``z``."""
+        """Of convergence: the distance to the nearest complex singularity of the part that holds ``z``.
+
+        That of the building blocks: one that cancels is counted, so that this is never too large. In float64;
+        places without an exact form are searched for, up to a distance of 64, and then it is a lower bound.
+        Raises :class:`UndecidedError` for functions that are not known.
+        """
         z = real_array(z)
-        parts = require_located(self.activation)
+        parts = singularities_of(self.activation)
         where = np.searchsorted(self.activation.pieces.float_breakpoints, z, side="right")
         found = np.full(z.shape, np.inf)
         for i, part in enumerate(parts):
-            if part.places or part.curved:
+            if not part.entire:
                 found = np.where(where == i, part.distance(z), found)
         return found
 
@@ -49,7 +55,8 @@ class Domain:
         At a breakpoint itself every ``u`` but 0 has an infinite ratio.
         """
         z, u = real_array(z), real_array(u)
-        found = np.where(u == 0, 0.0, np.abs(u) / self.radius(z))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = np.where(u == 0, 0.0, np.abs(u) / self.radius(z))
         for place in self.activation.pieces.float_breakpoints:
             ahead = (place - z) * u >= 0
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -59,7 +66,7 @@ class Domain:
 
 
 @dataclass(frozen=True)
-class Place:
+class Place(Shown):
     """The unit with the largest ratio of ``|change of its argument|`` to its radius.
 
     ``layer`` counts nonlinearities from 1, ``unit`` and ``row`` (of the data) from 0. ``admissible``: how

@@ -59,18 +59,24 @@ class Features:
         (True, 1.0)
         """
         rows, step = self.chain.inputs(X), vector(step, self.chain.network.size, "the step")
+        return self.place_of(rows, step, self.chain.moved(step))
+
+    def place_of(self, rows: Array, step: Array, moved: FiniteNetwork) -> Place:
+        """:meth:`place` for checked arguments and the network ``moved`` by the step."""
         before = self.chain.arguments(rows)
-        layer, unit, row, ratio = self._worst(before, rows, step)
+        layer, unit, row, ratio = self._worst(before, rows, step, moved)
         if self.chain.depth == 1:
             admissible = 1.0 / ratio if ratio > 0 else np.inf
         else:
             admissible = 1.0 if ratio < 1 else self._bisected(before, rows, step)
         return Place(layer, unit, row, ratio, admissible)
 
-    def _worst(self, before: list[Array], rows: Array, step: Array) -> tuple[int, int, int, float]:
-        moved = self.chain.changes(rows, step)
+    def _worst(
+        self, before: list[Array], rows: Array, step: Array, moved: FiniteNetwork
+    ) -> tuple[int, int, int, float]:
+        changes = self.chain.changes(rows, step, moved)
         worst = (1, 0, 0, 0.0)
-        for layer, (domain, z, u) in enumerate(zip(self.domains, before, moved, strict=True), 1):
+        for layer, (domain, z, u) in enumerate(zip(self.domains, before, changes, strict=True), 1):
             ratio = domain.ratio(z, u)
             row, unit = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
             if ratio[row, unit] > worst[3]:
@@ -81,7 +87,8 @@ class Features:
         low, high = 0.0, 1.0
         for _ in range(30):
             middle = 0.5 * (low + high)
-            inside = self._worst(before, rows, middle * step)[3] < 1
+            shorter = middle * step
+            inside = self._worst(before, rows, shorter, self.chain.moved(shorter))[3] < 1
             low, high = (middle, high) if inside else (low, middle)
         return low
 

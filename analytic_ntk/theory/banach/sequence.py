@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.flow import training_data
 from analytic_ntk.finite_width.inputs import require_number
@@ -15,9 +16,10 @@ from analytic_ntk.finite_width.training import train
 from analytic_ntk.layers.dense import FiniteDense
 from analytic_ntk.layers.finite import FiniteNetwork
 from analytic_ntk.layers.units import require_count
-from analytic_ntk.theory.banach.chain import chain_of
+from analytic_ntk.theory.banach.chain import chain_of, vector
 from analytic_ntk.theory.banach.neighbourhood import Place
-from analytic_ntk.theory.banach.pairing import features, truncated_change
+from analytic_ntk.theory.banach.pairing import Features, truncated_change
+from analytic_ntk.theory.jets import require_order
 
 Array = NDArray[np.float64]
 
@@ -28,7 +30,7 @@ LARGEST_JACOBIAN = 10_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Replay:
+class Replay(Shown):
     """Two training sequences from one start, ``(steps + 1, n, outputs)`` each, the start being the first.
 
     ``descent``: values of the network under gradient descent. ``sequential``: those of the sequential
@@ -97,6 +99,7 @@ def replay(
     (20, False, True)
     """
     chain_of(network)
+    require_order(order, 1)
     rows, targets = training_data(X, y)
     if targets.shape[1] != network.outputs:
         raise DomainError(
@@ -107,16 +110,22 @@ def replay(
     values = network(rows)
     sequence, places, lengths, worst = [values], [], [], 0.0
     current = network
-    for _ in range(steps):
-        series = features(current, current.parameters, order)
-        step = sequential_step(current, rows, values - targets, float(lr))
-        place = series.place(rows, step)
+    for number in range(1, steps + 1):
+        series = Features(chain_of(current), int(order))
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                step = sequential_step(current, rows, values - targets, float(lr))
+                following = series.chain.moved(vector(step, network.size, "the step"))
+                place = series.place_of(rows, step, following)
+                if place.inside:
+                    change = truncated_change(series.chain, rows, step, order)
+                    worst = max(worst, float(np.abs(change - (following(rows) - current(rows))).max()))
+        except DomainError as error:
+            given = f"values that overflow in step {number}"
+            raise DomainError(given, "finite values", "lower lr") from error
         places.append(place)
         if not place.inside:
             break
-        change = truncated_change(series.chain, rows, step, order)
-        following = series.chain.moved(step)
-        worst = max(worst, float(np.abs(change - (following(rows) - current(rows))).max()))
         values, current = values + change, following
         sequence.append(values)
         lengths.append(float(np.linalg.norm(step)))
@@ -161,10 +170,13 @@ def sequential_step(network: FiniteNetwork, X: Array, residual: Array, lr: float
 
 def _pulled_back(network: FiniteNetwork, X: Array, alpha: Array) -> Array:
     """``J^T alpha``, in the order of the parameters."""
-    found: list[Array] = []
+    found, stop = np.empty(network.size), network.size
 
     def visit(dense: FiniteDense, features: Array, rows: Array) -> None:
-        found.extend(np.ravel(g) for g in reversed(dense.gradients(features, rows)))
+        nonlocal stop
+        for gradient in reversed(dense.gradients(features, rows)):  # layers come last to first
+            found[stop - gradient.size : stop] = gradient.ravel()
+            stop -= gradient.size
 
     network.backward(network.run(X)[1], alpha, visit)
-    return np.concatenate(found[::-1])
+    return found
