@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import json
 import os
 import pickle
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from typer.testing import CliRunner
 
 from analytic_ntk import Network, activations, cli, large
@@ -94,6 +97,9 @@ def test_pickles_are_small_and_hold_no_balls() -> None:
         ({"X": np.empty((0, 3))}, "at least one row"),
         ({"X": points(5), "Y": points(5, 7)}, "equal dimensions"),
         ({"X": np.array([[np.nan, 1.0]])}, "finite"),
+        ({"X": [[1.0], [1.0, 2.0]]}, "inhomogeneous"),
+        ({"X": np.ma.masked_less(points(5), 0)}, "masked entries"),
+        ({"X": csr_array(np.eye(3))}, r"X\.toarray\(\)"),
         ({"X": points(5), "chunks": 1000}, "multiple of 1024"),
         ({"X": points(5), "chunks": 0}, "multiple of 1024"),
         ({"X": points(5), "chunks": True}, "multiple of 1024"),
@@ -235,6 +241,40 @@ def test_a_killed_run_leaves_nothing_that_looks_whole(
     assert np.array_equal(found, whole) and np.abs(found - K).max() <= 1e-13 * K.max()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["K.npy", "K.zarr"])
+def test_killed_again_and_again(name: str, X: np.ndarray, tmp_path: Path) -> None:
+    """At moments spread over the whole of a run; what comes out is equal to the bit."""
+    if name.endswith("zarr"):
+        pytest.importorskip("zarr")
+    np.save(tmp_path / "X.npy", X)
+    script = KILLED.replace("time.sleep(0.5)", "time.sleep(0.05)")
+    command = [sys.executable, "-c", script, str(tmp_path / "X.npy"), str(tmp_path / "out" / name)]
+    part, rng, kills = tmp_path / "out" / f"{name}.part", np.random.default_rng(0), 0
+    for _ in range(12):
+        process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+        before = _marks(part)
+        while process.poll() is None and not part.exists():
+            time.sleep(0.001)
+        wanted = before + rng.integers(3)
+        while process.poll() is None and _marks(part) < wanted:
+            time.sleep(0.001)
+        time.sleep(rng.random() / 20)
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+    assert kills >= 5
+    found = large.write_gram(RELU, X, tmp_path / "out" / name, chunks=TILE)
+    assert written(tmp_path / "out") == [name, f"{name}.json"]
+    assert np.array_equal(found[:], RELU.gram(X, chunks=TILE).compute())
+
+
+def _marks(part: Path) -> int:
+    try:
+        return len(list((part / "done").iterdir()))
+    except FileNotFoundError:
+        return 0
+
+
 def test_what_is_there_is_opened_or_refused(X: np.ndarray, tmp_path: Path) -> None:
     path = tmp_path / "K.npy"
     large.write_gram(RELU, X[:100], path)
@@ -244,6 +284,8 @@ def test_what_is_there_is_opened_or_refused(X: np.ndarray, tmp_path: Path) -> No
     for network, rows in ((TANH, X[:100]), (RELU, X[:101]), (RELU, -X[:100])):
         with pytest.raises(DomainError, match="something else"):
             large.write_gram(network, rows, path)
+    large.write_gram(RELU, X[:100], path, chunks=np.int64(TILE))  # the bits are the same
+    assert path.stat().st_mtime_ns == before
     alien = tmp_path / "alien.npy"
     np.save(alien, np.eye(2))
     with pytest.raises(DomainError, match=r"alien\.npy\.json"):
@@ -273,6 +315,24 @@ def test_a_zarr_array_without_one_of_its_chunks_is_seen(X: np.ndarray, tmp_path:
         (tmp_path / name / "c" / "1" / "2").unlink()
         with pytest.raises(DomainError, match="missing chunks"):
             large.open_gram(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["K.npy", "K.zarr"])
+def test_other_content_under_its_manifest_is_seen(name: str, X: np.ndarray, tmp_path: Path) -> None:
+    if name.endswith("zarr"):
+        pytest.importorskip("zarr")
+    for kernel, entries in (("nngp", True), ("ntk", False)):
+        path, other = tmp_path / name, tmp_path / kernel / name
+        large.write_gram(RELU, X[:90], path)
+        large.write_gram(RELU, X[:90], other, kernel=kernel)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        os.replace(other, path)
+        if entries:
+            with pytest.raises(DomainError, match="other entries"):
+                large.write_gram(RELU, X[:90], path)
+        else:  # the same kernel, by the same way: nothing to see
+            large.write_gram(RELU, X[:90], path)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @pytest.mark.parametrize(
@@ -339,6 +399,15 @@ def test_too_little_space_and_places_that_cannot_be_written(
     with pytest.raises(OSError, match="20000 bytes are needed, 1000 are free"):
         large.write_gram(RELU, X[:50], tmp_path / "K.npy")
     assert not (tmp_path / "K.npy").exists()
+    if importlib.util.find_spec("zarr"):  # four chunks of 8 MiB, the ones at the edge in full
+        monkeypatch.setattr(target.shutil, "disk_usage", lambda path: usage._replace(free=32 << 20))
+        large.write_gram(RELU, X[: TILE + 9], tmp_path / "K.zarr", chunks=TILE)
+        assert (
+            sum(path.stat().st_size for path in (tmp_path / "K.zarr" / "c").rglob("[0-9]/[0-9]")) == 32 << 20
+        )
+        monkeypatch.setattr(target.shutil, "disk_usage", lambda path: usage._replace(free=(32 << 20) - 1))
+        with pytest.raises(OSError, match=f"{32 << 20} bytes are needed"):
+            large.write_gram(RELU, X[: TILE + 9], tmp_path / "L.zarr", chunks=TILE)
 
 
 # ---------------------------------------------------------------------------------- worker processes

@@ -121,6 +121,15 @@ def test_homogeneous_kernels_take_any_norms() -> None:
         large.series_features(TANH, 3, 300)(X)
 
 
+def test_data_in_float32_have_one_norm_up_to_their_rounding() -> None:
+    made, X = large.series_features(TANH, 5, 300), sphere(20)
+    assert np.abs(made(X.astype(np.float32)) - made(X)).max() < 1e-6 * np.abs(made(X)).max()
+    with pytest.raises(DomainError, match="row 0"):
+        made(X.astype(np.float32).astype(np.float64))  # taken as exact, they have many
+    with pytest.raises(DomainError, match="row 0"):
+        made(X.astype(np.float32) * np.float32(1.001))
+
+
 def test_variance_is_that_of_the_inputs() -> None:
     X = sphere(40) * 1.5
     made = large.series_features(TANH, 5, 4000, degree=8, variance="9/4")
@@ -194,6 +203,8 @@ def test_widths(coefficients: tuple[float, ...], dim: int, count: int) -> None:
         lambda: large.layer_features(NORMED, 5)(np.zeros((2, 0))),
         lambda: large.feature_errors(RELU, sphere(4), [10], "other"),
         lambda: large.feature_errors(RELU, sphere(4), [10], draws=1),
+        lambda: large.feature_errors(RELU, np.zeros((3, 5)), [100]),
+        lambda: large.layer_features(Network.mlp(activations.resolve("x**3"), 3, 2, 0), 5)(sphere(4) * 1e60),
     ],
 )
 def test_bad_questions(wrong: object) -> None:

@@ -6,7 +6,6 @@ import importlib.util
 
 import numpy as np
 import pytest
-from scipy.sparse.linalg import aslinearoperator
 
 from analytic_ntk import Network, activations, large
 from analytic_ntk.errors import DomainError
@@ -208,8 +207,9 @@ def test_saboteur_a_wrong_matrix_is_seen_in_the_residual(
     """The iteration is fed products that are a little off: its residuals look fine, the stated one not."""
     from analytic_ntk.large.ridge import _conjugate_gradients as solve
 
-    wrong = aslinearoperator(S * (1 + 1e-4))
-    monkeypatch.setattr(ridge, "_conjugate_gradients", lambda matrix, *rest: solve(wrong, *rest))
+    monkeypatch.setattr(
+        ridge, "_conjugate_gradients", lambda matrix, *rest: solve(matrix * (1 + 1e-4), *rest)
+    )
     found = large.solve_ridge(RELU, small, small[:, 0], 0.1, rank=100, matrix=S)
     assert found.history[-1] < 1e-5 < found.residual and not found.converged
 
@@ -221,6 +221,38 @@ def test_targets_that_are_0_and_one_input() -> None:
     assert abs(one.coefficients[0] - 2 / (1 + GELU.gram(sphere(1))[0, 0])) < 1e-13
 
 
+@pytest.mark.parametrize("power", [-1060, -500, 0, 500, 1010])
+def test_the_size_of_numbers_does_not_matter(power: int, small: np.ndarray, S: np.ndarray) -> None:
+    """Squares of targets, of kernels and of ridges that leave float64."""
+    y = np.sin(small[:, 0])
+    base = large.solve_ridge(RELU, small, y, 0.1, rank=50, matrix=S)
+    found = large.solve_ridge(RELU, small, np.ldexp(y, power), np.float32(0.1), rank=np.int64(50), matrix=S)
+    assert found.converged and np.any(found.coefficients)
+    assert np.allclose(np.ldexp(found.coefficients, -power), base.coefficients, atol=1e-4, rtol=1e-4)
+    bare = Network.mlp(activations.relu, 2, 2, 0)
+    one, other = (
+        large.solve_ridge(bare, np.ldexp(small[:90], p), y[:90], np.ldexp(0.1, 2 * p), rank=20)
+        for p in (0, power // 3)
+    )
+    assert np.allclose(np.ldexp(other.coefficients, 2 * (power // 3)), one.coefficients, rtol=1e-9)
+
+
+def test_products_are_finite_or_refused(small: np.ndarray, S: np.ndarray) -> None:
+    bad = small[:, 0].copy()
+    bad[3] = np.nan
+    hole = S.copy()
+    hole[50, 7] = np.inf  # not among the rows that are looked at first
+    operators = large.gram_operator(RELU, small), large.stored_operator(S)
+    for operator in operators:
+        for product in (operator.matvec, operator.rmatvec):
+            with pytest.raises(DomainError, match="not finite"):
+                product(bad)
+        wave = np.exp(1j * small[:, 0])
+        assert np.allclose(operator @ wave, S @ wave, rtol=1e-12)
+    with pytest.raises(DomainError, match="not finite"):
+        large.solve_ridge(RELU, small, small[:, 0], 0.1, rank=10, matrix=hole)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -229,6 +261,7 @@ def test_targets_that_are_0_and_one_input() -> None:
         {"ridge": float("nan")},
         {"ridge": True},
         {"ridge": "1"},
+        {"ridge": float("inf")},
         {"rtol": 0.0},
         {"rtol": 1.0},
         {"rank": -1},
@@ -239,10 +272,16 @@ def test_targets_that_are_0_and_one_input() -> None:
         {"y": np.full(10, np.nan)},
         {"y": np.ones((10, 1, 1))},
         {"y": ["a"] * 10},
+        {"y": [[1.0]] * 9 + [[1.0, 2.0]]},
+        {"y": np.full(10, 1e300), "X": sphere(10) * 1e-12, "ridge": 1e-20},
         {"X": np.empty((0, 3))},
         {"kernel": "both"},
         {"matrix": np.eye(9)},
         {"matrix": "K.npy"},
+        {"matrix": np.eye(10)},
+        {"matrix": np.full((10, 10), np.nan)},
+        {"matrix": GELU.gram(sphere(10), kernel="nngp")},
+        {"matrix": GELU.gram(sphere(10, seed=1))},
     ],
 )
 def test_bad_questions(wrong: dict) -> None:

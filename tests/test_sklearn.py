@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
@@ -87,6 +88,43 @@ def test_duplicates_without_noise_are_refused() -> None:
     X = np.repeat(rows(5), 2, axis=0)
     with pytest.raises(DomainError, match="raise noise"):
         InfiniteWidthRegressor(noise=0.0).fit(X, np.arange(10.0))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_rank_that_rounding_hides_is_refused(seed: int) -> None:
+    """A linear network on 12 points of 3 dimensions: of rank 4, whether or not Cholesky comes to an end."""
+    X = rows(12, seed=seed)
+    with pytest.raises(DomainError, match="singular in float64"):
+        InfiniteWidthRegressor(activation="x", noise=0.0).fit(X, X[:, 0])
+    assert InfiniteWidthRegressor(activation="x", noise=1e-9).fit(X, X[:, 0]).score(X, X[:, 0]) > 0.999
+
+
+@pytest.mark.parametrize("kernel", ["ntk", "nngp"])
+def test_deviations_vanish_at_inputs_without_noise(kernel: str) -> None:
+    X, new = rows(30), rows(5, seed=1)
+    model = InfiniteWidthRegressor(kernel, noise=0.0).fit(X, X[:, 0])
+    here, there = (model.predict(x, return_std=True)[1] for x in (X, new))
+    assert np.all(here >= 0) and here.max() < 1e-6 < 1e-2 < there.min()
+
+
+def test_sparse_data_are_refused_with_the_remedy() -> None:
+    X = csr_array(np.eye(4))
+    with pytest.raises(DomainError, match=r"X\.toarray\(\)"):
+        NTKKernel()(X)
+    with pytest.raises(TypeError, match=r"\.toarray\(\)"):
+        InfiniteWidthRegressor().fit(X, np.ones(4))
+
+
+@pytest.mark.slow
+def test_searches_in_two_processes() -> None:
+    X = rows(40)
+    y = np.array(["a", "b"])[(X[:, 0] > 0).astype(int)]
+    grid = {"activation": ["relu", Activation.parse("x*erf(x)")], "depth": [1, 2]}
+    one, two = (GridSearchCV(InfiniteWidthClassifier(), grid, cv=2, n_jobs=n).fit(X, y) for n in (1, 2))
+    assert one.best_params_ == two.best_params_
+    assert np.array_equal(one.cv_results_["mean_test_score"], two.cv_results_["mean_test_score"])
+    copy = pickle.loads(pickle.dumps(two.best_estimator_))
+    assert np.array_equal(copy.decision_function(X), two.decision_function(X))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,10 +19,13 @@ from numpy.typing import ArrayLike, NDArray
 from analytic_ntk.errors import DomainError
 from analytic_ntk.gram import data, gram
 from analytic_ntk.gram.inputs import Inputs
+from analytic_ntk.gram.tiles import one_thread_each
 from analytic_ntk.layers import Layer
 
 Matrix = NDArray[np.floating]
 TILE = 1024
+BAND = 8
+"""Rows of a matrix on disk that are computed again to see whether it is the one asked for."""
 MAX_BLOCK = 1 << 31
 """Bytes of a block. A worker holds a block, its transpose and one copy that is being written."""
 _ONE_AT_A_TIME = threading.Lock()
@@ -94,7 +98,7 @@ def blocks_of(layers: Sequence[Layer], X: ArrayLike, Y: ArrayLike | None, kernel
             f"X with {first.shape[1]} and Y with {columns.shape[1]} columns", "equal dimensions"
         )
     dtype = np.result_type(first.dtype, columns.dtype)
-    require_chunks(chunks, first.shape[0], columns.shape[0], dtype)
+    chunks = require_chunks(chunks, first.shape[0], columns.shape[0], dtype)
     ends = []
     for rows in (first, columns):
         norms = Inputs(np.asarray(rows, np.float64)).q
@@ -103,8 +107,8 @@ def blocks_of(layers: Sequence[Layer], X: ArrayLike, Y: ArrayLike | None, kernel
     return Blocks(tuple(layers), first, second, kernel, chunks)
 
 
-def require_chunks(chunks: int, n: int, m: int, dtype: np.dtype) -> None:
-    if isinstance(chunks, bool) or not isinstance(chunks, int) or chunks < 1 or chunks % TILE:
+def require_chunks(chunks: int, n: int, m: int, dtype: np.dtype) -> int:
+    if isinstance(chunks, bool) or not isinstance(chunks, (int, np.integer)) or chunks < 1 or chunks % TILE:
         raise DomainError(f"chunks = {chunks!r}", f"a positive multiple of {TILE}", f"chunks={4 * TILE}")
     size = min(chunks, n) * min(chunks, m) * dtype.itemsize
     if size > MAX_BLOCK:
@@ -114,19 +118,34 @@ def require_chunks(chunks: int, n: int, m: int, dtype: np.dtype) -> None:
             f"blocks of at most {MAX_BLOCK} bytes",
             f"chunks={side} or smaller",
         )
+    return int(chunks)
+
+
+def require_entries(blocks: Blocks, matrix: Any, name: str) -> None:
+    """Raise :class:`DomainError` unless the first rows of a matrix that is said to be that of ``blocks`` are.
+
+    The tolerance, half of the digits, leaves room for other versions and processors.
+    """
+    if matrix.shape != blocks.shape:
+        raise DomainError(f"{name} of shape {matrix.shape}", f"{blocks.shape}")
+    found = np.asarray(matrix[:BAND])
+    true = block(blocks.layers, blocks.X[:BAND], blocks.columns, blocks.kernel)
+    tolerance = float(np.finfo(np.result_type(found.dtype, np.float32)).eps ** 0.5)
+    if not np.abs(found - true).max() <= tolerance * np.abs(true).max():
+        raise DomainError(
+            f"{name} with other entries than the kernel's", "the matrix of these inputs and this network"
+        )
 
 
 def block(layers: Sequence[Layer], rows: Matrix, columns: Matrix | None, kernel: str) -> Matrix:
     """One block; ``columns = None``: of rows against themselves, exactly symmetric."""
     others = rows if columns is None else columns
     result = np.empty((len(rows), len(others)), np.result_type(rows.dtype, others.dtype))
-    for i in range(0, len(rows), TILE):
-        for j in range(0, len(others) if columns is not None else i + 1, TILE):
-            own = columns is None and i == j
-            tile = _tile(layers, rows[i : i + TILE], None if own else others[j : j + TILE], kernel)
-            result[i : i + TILE, j : j + TILE] = tile
+    with one_thread_each():  # said once: each tile would say it again
+        for i, j, tile in tiles(layers, rows, columns, kernel, lambda count: None):
+            result[i, j] = tile
             if columns is None and i != j:
-                result[j : j + TILE, i : i + TILE] = tile.T
+                result[j, i] = tile.T
     return result
 
 
@@ -155,6 +174,5 @@ def _tile(layers: Sequence[Layer], rows: Matrix, columns: Matrix | None, kernel:
 def _real(value: ArrayLike, name: str) -> Matrix:
     """Checked; float32 stays, all else becomes float64. A copy: what the caller does later to his array
     changes no block."""
-    array = np.asarray(value)
-    checked = data(array, name)
-    return np.array(checked, dtype=np.float32 if array.dtype == np.float32 else np.float64)
+    single = getattr(value, "dtype", None) == np.float32
+    return np.array(data(value, name), dtype=np.float32 if single else np.float64)

@@ -22,6 +22,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber
 from analytic_ntk.gram import data
@@ -29,6 +30,7 @@ from analytic_ntk.gram.inputs import Inputs
 from analytic_ntk.large.sketch import power_sketches, product_sketch
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
 from analytic_ntk.layers.elementwise import on_arrays
+from analytic_ntk.layers.units import require_count
 from analytic_ntk.network import Network
 
 Array = NDArray[np.float64]
@@ -61,7 +63,9 @@ class SeriesFeatures:
 
     def __call__(self, X: ArrayLike) -> Array:
         """Features ``(n, count)`` of the rows of ``X`` ``(n, dim)``."""
-        inputs = Inputs(data(X, "X"))
+        rows = data(X, "X")
+        single = getattr(X, "dtype", None) == np.float32  # norms are one up to the rounding of the data
+        inputs = Inputs(rows, np.dtype(np.float32 if single else np.float64))
         if inputs.data.shape[1] != self.dim:
             raise DomainError(f"X with {inputs.data.shape[1]} columns", f"{self.dim}")
         if not self.homogeneous:
@@ -114,9 +118,9 @@ def series_features(
     >>> bool(np.linalg.norm(z @ z.T - K) < 0.1 * np.linalg.norm(K))
     True
     """
-    _require(dim, "dim", 1)
-    _require(count, "count", 1)
-    _require(seed, "seed", 0)
+    require_count(dim, "dim", 1)
+    require_count(count, "count", 1)
+    require_count(seed, "seed", 0)
     _kernel(kernel)
     series = network.series(degree, _DIGITS, variance)
     found = [max(0.0, float(c.midpoint)) for c in series.enclosures(kernel)]
@@ -150,7 +154,8 @@ class LayerFeatures:
         rows = data(X, "X")
         rng = np.random.default_rng(self.seed)
         start = rows / math.sqrt(rows.shape[1])
-        nngp, ntk = _through(self.layers, start, np.zeros((len(rows), 0)), self.width, rng)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+            nngp, ntk = _through(self.layers, start, np.zeros((len(rows), 0)), self.width, rng)
         found = nngp if self.kernel == "nngp" else ntk
         if not np.all(np.isfinite(found)):
             raise DomainError("features too large for float64", "finite features", "rescale the inputs")
@@ -172,8 +177,8 @@ def layer_features(network: Network, width: int, kernel: str = "ntk", seed: int 
     with one nonlinearity; deeper ``f f^T`` is a random covariance and the mean is off by ``O(1/width)``.
     Raises :class:`DomainError` for symbolic parameters and other layers.
     """
-    _require(width, "width", 1)
-    _require(seed, "seed", 0)
+    require_count(width, "width", 1)
+    require_count(seed, "seed", 0)
     _kernel(kernel)
     for phi in network.activations:
         phi.require_numeric()
@@ -213,7 +218,7 @@ def _through(
 
 
 @dataclass(frozen=True)
-class FeatureError:
+class FeatureError(Shown):
     """How far ``count`` features are from the kernel: means over ``draws`` seeds of
     ``|z z^T - K|_F / |K|_F``, with its standard error, and of the largest ``|z z^T - K| / max K``."""
 
@@ -240,10 +245,12 @@ def feature_errors(
     """
     if kind not in ("series", "layers"):
         raise DomainError(f"kind = {kind!r}", '"series" or "layers"')
-    _require(draws, "draws", 2)
-    _require(seed, "seed", 0)
+    require_count(draws, "draws", 2)
+    require_count(seed, "seed", 0)
     _kernel(kernel)
     K = np.asarray(network.gram(X, kernel=kernel), np.float64)
+    if not K.any():
+        raise DomainError("a kernel matrix of zeros", "a matrix to compare with")
     found = []
     for count in counts:
         relative, largest, size = [], [], 0
@@ -293,11 +300,6 @@ def _is_homogeneous(layers: Sequence[Layer]) -> bool:
         if not good:
             return False
     return True
-
-
-def _require(value: int, name: str, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise DomainError(f"{name} = {value!r}", f"an integer >= {least}")
 
 
 def _kernel(kernel: str) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import LinearOperator
 
 from analytic_ntk.errors import DomainError
+from analytic_ntk.gram.tiles import one_thread_each
 from analytic_ntk.large.blocks import TILE, Blocks, blocks_of, tiles
 from analytic_ntk.large.progress import bar
 from analytic_ntk.network import Network
@@ -68,29 +69,44 @@ def stored_operator(matrix: Any) -> LinearOperator:
     ]
 
     def forward(vectors: Array) -> Array:
-        result = np.zeros((n, *vectors.shape[1:]))
+        result = _zeros(n, vectors)
         for i, j in places:
             result[i] += np.asarray(matrix[i, j]) @ vectors[j]
-        return result
+        return _finite(result)
 
     def backward(vectors: Array) -> Array:
-        result = np.zeros((m, *vectors.shape[1:]))
+        result = _zeros(m, vectors)
         for i, j in places:
             result[j] += np.asarray(matrix[i, j]).T @ vectors[i]
-        return result
+        return _finite(result)
 
     return LinearOperator(
         (n, m), matvec=forward, rmatvec=backward, matmat=forward, rmatmat=backward, dtype=np.float64
     )
 
 
+def _zeros(count: int, vectors: Array) -> Array:
+    return np.zeros((count, *vectors.shape[1:]), np.result_type(vectors.dtype, np.float64))
+
+
+def _finite(product: Array) -> Array:
+    if not np.all(np.isfinite(product)):
+        raise DomainError(
+            "a product that is not finite",
+            "a matrix and vectors of finite numbers",
+            "look for nan and inf in them",
+        )
+    return product
+
+
 def _product(blocks: Blocks, vectors: Array, transposed: bool, progress: bool) -> Array:
     n, m = blocks.shape
-    result = np.zeros((m if transposed else n, *vectors.shape[1:]))
-    with bar(n * m, "product", progress) as step:
+    result = _zeros(m if transposed else n, vectors)
+    # products of tiles are too short for the threads of a BLAS, which would wait for each other
+    with one_thread_each(), bar(n * m, "product", progress) as step:
         for rows, columns, tile in tiles(blocks.layers, blocks.X, blocks.Y, blocks.kernel, step):
             if not transposed:
                 result[rows] += tile @ vectors[columns]
             if transposed or (blocks.Y is None and rows != columns):
                 result[columns] += tile.T @ vectors[rows]
-    return result
+    return _finite(result)

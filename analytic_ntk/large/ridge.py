@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr, svd
 from scipy.sparse.linalg import LinearOperator, cg
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
-from analytic_ntk.gram import data
+from analytic_ntk.gram import data, gram
 from analytic_ntk.gram.inputs import Inputs
-from analytic_ntk.large.blocks import TILE, Blocks, block, blocks_of
+from analytic_ntk.large.blocks import TILE, block, blocks_of, require_entries
 from analytic_ntk.large.cholesky import PivotedCholesky, pivoted_cholesky
 from analytic_ntk.large.operator import gram_operator, stored_operator
-from analytic_ntk.large.progress import labelled
+from analytic_ntk.large.progress import bar, labelled
 from analytic_ntk.layers import Layer
+from analytic_ntk.layers.units import require_count
 from analytic_ntk.network import Network
 from analytic_ntk.pair import Pair
 from analytic_ntk.systems.float64 import Float64
@@ -31,7 +34,7 @@ KEPT = 1 << 30
 
 
 @dataclass(frozen=True, eq=False)
-class RidgeSolution:
+class RidgeSolution(Shown):
     """The solution ``a`` of ``(K + ridge I) a = y``, as far as it was found.
 
     ``coefficients``: ``a``, of the shape of ``y``; ``residual``: ``|(K + ridge I) a - y| / |y|`` (Frobenius
@@ -95,39 +98,50 @@ def solve_ridge(
     (True, True)
     """
     blocks = blocks_of(network.layers, X, None, kernel, TILE)
-    targets = data(np.asarray(y)[:, None] if np.ndim(y) == 1 else y, "y")
+    targets = _columns(y)
     n = len(blocks.X)
     if len(targets) != n:
         raise DomainError(f"y of length {len(targets)} for {n} inputs", "a target for each input")
     _require(ridge, rtol, max_iterations, rank, seed)
-    if matrix is None and n * n * blocks.dtype.itemsize <= KEPT:
+    if matrix is not None:
+        stored_operator(matrix)
+        require_entries(blocks, matrix, "matrix")
+    elif n * n * blocks.dtype.itemsize <= KEPT:
         matrix = block(blocks.layers, blocks.X, None, kernel)
     kernel_matrix = (
         gram_operator(network, blocks.X, None, kernel) if matrix is None else stored_operator(matrix)
     )
-    if kernel_matrix.shape != (n, n):
-        raise DomainError(f"a matrix of shape {kernel_matrix.shape}", f"({n}, {n})")
-    rng = np.random.default_rng(seed)
-    with labelled(rank + max_iterations, "preconditioner", progress) as step:
-        factor = pivoted_cholesky(
-            diagonal_of(network.layers, blocks.X, kernel),
-            lambda chosen: _columns(blocks, chosen),
-            rank,
-            rng,
-            lambda count: step(count, "preconditioner"),
-        )
-        step(rank - len(factor.pivots), "conjugate gradients")
-        solution, history = _conjugate_gradients(
-            kernel_matrix, targets, ridge, inverse_of(factor, ridge), rtol, max_iterations, step
-        )
-    size = float(np.linalg.norm(targets))
-    rest = kernel_matrix @ solution + ridge * solution - targets
-    residual = float(np.linalg.norm(rest)) / size if size else 0.0
+    diagonal = diagonal_of(network.layers, blocks.X, kernel)
+    # both sides divided by powers of 2, without rounding: squares of what is left neither over- nor underflow
+    unit = _power_of_two(max(float(diagonal.max()), ridge))
+    size = _power_of_two(float(np.abs(targets).max()))
+    scaled, share = kernel_matrix * (1 / unit), float(ridge / unit)
+    targets = targets / size
+    with np.errstate(over="ignore"):
+        with bar(rank, "preconditioner", progress) as step:
+            factor = pivoted_cholesky(
+                diagonal / unit,
+                lambda chosen: gram(network.layers, blocks.X, blocks.X[chosen], kernel) / unit,
+                rank,
+                np.random.default_rng(seed),
+                step,
+            )
+            inverse = inverse_of(factor, share)
+        with labelled(-math.log10(rtol / 2), "conjugate gradients", progress) as digits:
+            solution, history = _conjugate_gradients(
+                scaled, targets, share, inverse, rtol, max_iterations, digits
+            )
+        rest = scaled @ solution + share * solution - targets
+        coefficients = solution * (size / unit)
+    norm = float(np.linalg.norm(targets))
+    residual = float(np.linalg.norm(rest)) / norm if norm else 0.0
+    if not np.all(np.isfinite(coefficients)):
+        raise DomainError("coefficients that float64 cannot hold", "finite numbers", "rescale X, y or ridge")
     return RidgeSolution(
         network,
         blocks.X,
         kernel,
-        solution.reshape(np.shape(y)),
+        coefficients.reshape(np.shape(y)),
         residual,
         residual <= rtol,
         history,
@@ -173,7 +187,7 @@ def _conjugate_gradients(
     inverse: Callable[[Array], Array],
     rtol: float,
     max_iterations: int,
-    step: Callable[[float, str], None],
+    digits: Callable[[float, str], None],
 ) -> tuple[Array, tuple[float, ...]]:
     """All columns as one system of ``n k`` unknowns, block-diagonal with ``K + ridge I``."""
     shape = targets.shape
@@ -186,8 +200,10 @@ def _conjugate_gradients(
 
     def precondition(residual: Array) -> Array:
         # called once in each iteration, with the residual, which a callback of scipy's does not see
+        best = min(history, default=1.0)
         history.append(float(np.linalg.norm(residual)) / size)
-        step(1 if len(history) > 1 else 0, f"iteration {len(history)}, residual {history[-1]:.1e}")
+        gain = math.log10(best / history[-1]) if 0 < history[-1] < best else 0.0
+        digits(gain, f"iteration {len(history)}, residual {history[-1]:.1e}")
         return inverse(residual.reshape(shape)).ravel()
 
     whole = (targets.size, targets.size)
@@ -203,8 +219,18 @@ def _conjugate_gradients(
     return found.reshape(shape), tuple(history)
 
 
-def _columns(blocks: Blocks, chosen: NDArray[np.intp]) -> Array:
-    return block(blocks.layers, blocks.X, blocks.X[chosen], blocks.kernel).astype(np.float64)
+def _columns(y: ArrayLike) -> Array:
+    """Targets ``(n,)`` or ``(n, k)``, checked, as ``(n, k)``."""
+    try:
+        one = np.ndim(y) == 1
+    except ValueError:  # rows of different lengths, which are refused below
+        one = False
+    return data(np.asarray(y)[:, None] if one else y, "y")
+
+
+def _power_of_two(value: float) -> float:
+    """The one just below a positive number; 1 for 0."""
+    return math.ldexp(1.0, math.frexp(value)[1] - 1) if value else 1.0
 
 
 def _require(ridge: float, rtol: float, max_iterations: int, rank: int, seed: int) -> None:
@@ -212,8 +238,7 @@ def _require(ridge: float, rtol: float, max_iterations: int, rank: int, seed: in
         (ridge, "ridge", lambda v: 0 < v < math.inf),
         (rtol, "rtol", lambda v: 0 < v < 1),
     ):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not good(value):
-            raise DomainError(f"{name} = {value!r}", "a finite number > 0" + ", < 1" * (name == "rtol"))
+        if isinstance(value, bool) or not isinstance(value, Real) or not good(value):
+            raise DomainError(f"{name} = {value!r}"[:100], "a finite number > 0" + ", < 1" * (name == "rtol"))
     for number, name, least in ((max_iterations, "max_iterations", 1), (rank, "rank", 0), (seed, "seed", 0)):
-        if isinstance(number, bool) or not isinstance(number, int) or number < least:
-            raise DomainError(f"{name} = {number!r}", f"an integer >= {least}")
+        require_count(number, name, least)

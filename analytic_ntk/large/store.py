@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from analytic_ntk import __version__
 from analytic_ntk.errors import DomainError
 from analytic_ntk.large import target
-from analytic_ntk.large.blocks import TILE, Blocks, blocks_of
+from analytic_ntk.large.blocks import TILE, Blocks, blocks_of, require_entries
 from analytic_ntk.large.lazy import digest, require
 from analytic_ntk.large.progress import bar
 from analytic_ntk.layers import Layer
@@ -80,7 +80,8 @@ def write_gram(
     :func:`analytic_ntk.gram.gram`; the bits do not depend on ``chunks``, on the workers or on interruptions.
 
     A run that was stopped goes on where it was when the same is asked again: finished blocks, known by their
-    checksums, are not computed again. A matrix that is already there is opened. ``client``: the blocks are
+    checksums, are not computed again. A matrix that is already there is opened if its manifest asks the same
+    (whatever the ``chunks``) and its first rows are computed again and found. ``client``: the blocks are
     computed and written by the workers of a ``dask.distributed`` cluster, which must see the same files (on
     several machines use ``.zarr``); blocks of lost workers are computed by others. ``progress`` shows a bar.
 
@@ -108,10 +109,12 @@ def write_gram(
     question = _question(blocks, place.suffix)
     folder = place.with_name(place.name + ".part")
     if place.exists() or place.is_symlink():
-        _require_same(place, _manifest(place), question)
+        _require_same(place, _manifest(place), question | {"chunks": None})  # the bits do not depend on it
+        found = open_gram(place)
+        require_entries(blocks, found, str(place))
         shutil.rmtree(folder, ignore_errors=True)  # a kill may have come between the last two steps
-        return target.opened(place)
-    job = Job(folder, place.suffix, blocks.layers, kernel, chunks)
+        return found
+    job = Job(folder, place.suffix, blocks.layers, kernel, blocks.chunks)
     try:
         _prepare(job, blocks, question)
         with bar(len(list(blocks.wanted())), "blocks", progress) as step:
@@ -133,8 +136,8 @@ def write_gram(
     except OSError as error:
         raise OSError(
             error.errno,
-            f"{error.strerror or error}; {place.name} is not complete, finished blocks stay in {folder.name}:"
-            " ask the same again to go on",
+            f"{error.strerror or error}; {place.name} is not complete"
+            + f", finished blocks stay in {folder.name}: ask the same again to go on" * folder.is_dir(),
             error.filename,
         ) from error
     shutil.rmtree(folder)
@@ -265,14 +268,15 @@ def _question(blocks: Blocks, ending: str) -> dict[str, Any]:
 def _require_same(place: Path, where: Path, question: dict[str, Any]) -> None:
     try:
         known = json.loads(where.read_text(encoding="utf-8"))
-        differing = [name for name in question if known.get(name) != question[name]]
+        differing = [name for name, asked in question.items() if asked not in (None, known.get(name))]
     except (OSError, ValueError, AttributeError):
         differing = [f"no readable {where.name}"]
     if differing:
         raise DomainError(
             f"{place}, which holds something else ({differing[0]})",
             "the same question, or a new name",
-            "choose another name, or remove it",
+            "choose another name, or remove it"
+            + "; open_gram opens it as it is" * (differing == ["versions"]),
         )
 
 

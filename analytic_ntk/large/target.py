@@ -29,14 +29,19 @@ def require_ending(path: Path) -> None:
 def create(path: Path, shape: tuple[int, int], dtype: np.dtype, chunks: int) -> None:
     """An array of which all space is taken at once where that can be done, so that a disk that is too small
     is seen here: a mapped file that cannot grow would kill the process later. Raises :class:`OSError`."""
-    need = shape[0] * shape[1] * dtype.itemsize
+    side = (min(chunks, shape[0]), min(chunks, shape[1]))
+    cut = (
+        shape
+        if path.suffix == ".npy"
+        else [-(-size // part) * part for size, part in zip(shape, side, strict=True)]
+    )
+    need = cut[0] * cut[1] * dtype.itemsize  # Zarr stores chunks at the edge in full
     free = shutil.disk_usage(path.parent).free
     if need > free:
         raise OSError(28, f"No space left on device: {need} bytes are needed, {free} are free", str(path))
     if path.suffix == ".zarr":
         import zarr
 
-        side = (min(chunks, shape[0]), min(chunks, shape[1]))
         zarr.create_array(str(path), shape=shape, dtype=dtype, chunks=side, compressors=None)
         return
     try:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
+from scipy.linalg.lapack import dpocon as pocon
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import check_classification_targets
@@ -47,14 +48,18 @@ class _InfiniteWidth(BaseEstimator):
         network = network_of(self.activation, self.depth, self.weight_variance, self.bias_variance)
         matrix = network.gram(X, None, self.kernel)
         matrix[np.diag_indices_from(matrix)] += noise
+        size = max(float(np.abs(row).sum()) for row in matrix)
         try:
             factor, _ = cho_factor(matrix, lower=True, overwrite_a=True)
+            inverse_condition, _ = pocon(factor, size, uplo="L")
         except LinAlgError:
+            inverse_condition = 0.0
+        if not inverse_condition > np.finfo(float).eps:
             raise DomainError(
                 f"a kernel matrix of {len(X)} rows that is singular in float64 (noise = {noise:g})",
                 "a positive definite matrix",
                 "raise noise, or drop duplicate rows",
-            ) from None
+            )
         self.network_: Network = network
         self.kernel_: str = self.kernel
         self.X_fit_ = X
@@ -83,7 +88,7 @@ class _InfiniteWidth(BaseEstimator):
             to_data = network.gram(self.X_fit_, X, "nngp")
             variances = prior_at_x - 2 * np.sum(weights * to_data, axis=0)
             variances += np.sum(weights * (prior @ weights), axis=0)
-        return np.sqrt(np.maximum(variances, 0.0))
+        return np.sqrt(np.maximum(variances, 0.0))  # see there why this is no repair
 
 
 class InfiniteWidthRegressor(RegressorMixin, _InfiniteWidth):
@@ -120,8 +125,12 @@ class InfiniteWidthRegressor(RegressorMixin, _InfiniteWidth):
         For ``"nngp"`` that of the posterior of the function (without the noise of an observation):
         ``S(x,x) - S(x,X) (S + noise)^-1 S(X,x)``. For ``"ntk"`` that of the trained network over its random
         initialisation: with ``B = T(x,X) (T + noise)^-1`` and ``S`` the NNGP,
-        ``S(x,x) - 2 B S(X,x) + B S(X,X) B^T`` (Lee et al. 2019, Eq. 16). A variance that rounding makes
-        negative is 0.
+        ``S(x,x) - 2 B S(X,x) + B S(X,X) B^T`` (Lee et al. 2019, there without noise).
+
+        Kind of answer: float64. The error of a variance is about rounding times the condition number of
+        ``K(X, X) + noise I``, relative to ``S(x,x)``; that of the deviation is its square root where the
+        variance is no larger. A variance that rounding makes negative is 0: the true one is not negative, so
+        this brings it nearer, never farther.
         """
         given = self._new(X)
         mean = self._mean(given)
