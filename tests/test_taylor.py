@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,8 +23,10 @@ from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError
 from analytic_ntk.gaussian import quadrature
 from analytic_ntk.notation import rho, x
-from analytic_ntk.spectrum import PowerKernel, multiplicity, zonal
+from analytic_ntk.spectrum import PowerKernel, multiplicity, sphere, zonal
 from analytic_ntk.theory import jets, taylor
+from analytic_ntk.theory.taylor import eigenvalues
+from analytic_ntk.theory.taylor.series import structure
 from tests.witness import dual
 
 GENERAL = (Fraction(2), Fraction(-3, 5), Fraction(3, 4))
@@ -150,6 +153,25 @@ def test_the_kernel_off_the_diagonal() -> None:
         taylor.off_diagonal(Activation.parse("tanh(abs(x))"), 2)
 
 
+@pytest.mark.parametrize(
+    ("text", "order", "dual"),
+    [
+        ("sign(x)", 1, lambda r, mp: 2 / mp.pi * mp.asin(r)),
+        ("Max(x, 0)", 3, lambda r, mp: (mp.sqrt(1 - r * r) + r * (mp.pi - mp.acos(r))) / (2 * mp.pi)),
+        ("Abs(x)", 2, lambda r, mp: 2 / mp.pi * (mp.sqrt(1 - r * r) + r * mp.asin(r))),
+    ],
+)
+def test_the_off_diagonal_kernel_is_the_derivative_of_the_dual(text: str, order: int, dual: Any) -> None:
+    """Price's theorem on the known arc-cosine duals, differentiated by mpmath."""
+    import mpmath
+
+    found = taylor.off_diagonal(Activation.parse(text), order).at(1, "2/5", 1, digits=20)
+    with mpmath.workdps(40):
+        r = mpmath.mpf(2) / 5
+        want = r**order * mpmath.diff(lambda t: dual(t, mpmath), r, order)
+    assert float(found) == pytest.approx(float(want), rel=1e-14)
+
+
 def test_the_off_diagonal_kernel_is_the_limit_of_smooth_ones() -> None:
     """softplus(beta x)/beta tends to ReLU: off the diagonal its QuadNTK tends to the ReLU one."""
     want = float(taylor.off_diagonal(activations.relu, 2).at(1, "1/2", 1))
@@ -234,6 +256,66 @@ def test_spectrum_zeros_are_proved_and_polynomials_exact() -> None:
     assert cubic.method == "exact"
 
 
+def test_spectrum_of_a_kink_is_the_exact_one() -> None:
+    """ReLU, order 1: the NTK's exact eigenvalues less the NNGP's, to 20 digits in low dimension."""
+    network = Network.mlp(activations.relu, 1, 1, 0)
+    for dim in (2, 3, 9):
+        found = taylor.sphere(taylor.kernel(activations.relu, 1), dim, 6, digits=20)
+        ntk, nngp = (
+            sphere(network, dim, 6, kernel, method="exact").eigenvalues for kernel in ("ntk", "nngp")
+        )
+        assert found.method == "quadrature"
+        for k, (ours, whole, part) in enumerate(zip(found.eigenvalues, ntk, nngp, strict=True)):
+            want = sp.simplify(sp.sympify(whole) - sp.sympify(part))
+            if k in (3, 5):
+                assert ours == want == 0
+                continue
+            assert isinstance(ours, Enclosure) and ours.digits >= 20
+            with working_precision(160):
+                assert ours.ball().overlaps(exact_ball(want).real)
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_spectrum_of_a_jump_is_the_legendre_integral(lost: int) -> None:
+    """``Max(x, 0)^2``, order 2: ``rho^2 (1 + 2 asin(rho)/pi)`` by mpmath; a lost power is caught."""
+    import mpmath
+
+    found = taylor.sphere(taylor.kernel(Activation.parse("Max(x, 0)^2"), 2), 3, 3, digits=25)
+    with mpmath.workdps(40):
+        for k in (0, 1, 2, 3):
+            want = mpmath.quad(
+                lambda t, k=k: t ** (2 - lost) * (1 + 2 * mpmath.asin(t) / mpmath.pi) * mpmath.legendre(k, t),
+                [-1, 0, 1],
+            )
+            value = found.eigenvalues[k]
+            assert isinstance(value, Enclosure)
+            gap = abs(mpmath.mpf(value.midpoint.numerator) / value.midpoint.denominator - want / 2)
+            bound = mpmath.mpf(value.radius.numerator) / value.radius.denominator + mpmath.mpf(10) ** -27
+            assert (gap < bound) == (lost == 0)
+
+
+@pytest.mark.parametrize(("text", "layers", "bias"), [("erf(x)", "all", "1/5"), ("elu", "first", 0)])
+def test_series_and_quadrature_agree(text: str, layers: str, bias: object) -> None:
+    phi = activations.elu(1) if text == "elu" else Activation.parse(text)
+    kernel = taylor.kernel(phi, 2, 1, bias, layers)
+    shape = structure(kernel)
+    one = eigenvalues._by_series(kernel, shape, 120, 3, 8)[1]
+    other = eigenvalues._by_quadrature(kernel, shape, 120, 3, 8)[1]
+    for a, b in zip(one, other, strict=True):
+        assert isinstance(a, Enclosure) and isinstance(b, Enclosure)
+        assert a.overlaps(b) and min(a.digits, b.digits) >= 8
+
+
+def test_derivatives_in_factors_have_the_same_values() -> None:
+    """``atan^(6)`` in factors; as a sum over powers of ``1 + x^2`` it cancels in float64."""
+    found = taylor.derivative(activations.resolve("atan(x)"), 6).expression
+    assert sp.simplify(found - sp.diff(sp.atan(x), x, 6)) == 0
+    assert found.is_Mul
+    kernel = taylor.kernel(Activation.parse("atan(x)"), 6)
+    X = np.array([[1.0], [0.5]])
+    assert kernel.gram(X)[0, 1] == pytest.approx(float(kernel.at(1, "1/2", "1/4", digits=16)), rel=1e-12)
+
+
 # ------------------------------------------------------------------------------------ jets
 
 
@@ -307,6 +389,53 @@ def drawn(name: str) -> tuple[taylor.Expansion, np.ndarray, np.ndarray, np.rando
     rng = np.random.default_rng(3)
     finite = network.sample(widths, rng, 3)
     return taylor.expand(finite, order=4), rng.standard_normal((5, 3)), rng.standard_normal(finite.size), rng
+
+
+def along_a_line(units: Any, steps: Any, h: list[Any], t: Any, mp: Any) -> list[Any]:
+    """A network at ``theta + t step`` in mpmath, one input, written out entry by entry."""
+    for unit, step in zip(units, steps, strict=True):
+        if hasattr(unit, "branch"):
+            inner = along_a_line(unit.branch, step.branch, h, t, mp)
+            h = [a + b for a, b in zip(h, inner, strict=True)]
+        elif hasattr(unit, "omega"):
+            out = []
+            for j in range(unit.omega.shape[1]):
+                rows = zip(h, unit.omega[:, j], step.omega[:, j], strict=True)
+                value = unit.weight_scale * sum(v * (float(a) + t * float(b)) for v, a, b in rows)
+                if unit.omega_0 is not None:
+                    a, b = float(unit.omega_0[0, j]), float(step.omega_0[0, j])
+                    value += unit.bias_scale * (a + t * b)
+                out.append(value)
+            h = out
+        elif hasattr(unit, "activation"):
+            f = sp.lambdify(x, unit.activation.expression, "mpmath")
+            h = [f(v) for v in h]
+        else:  # layer norm
+            mean = sum(h) / len(h)
+            spread = mp.sqrt(sum((v - mean) ** 2 for v in h) / len(h))
+            h = [(v - mean) / spread for v in h]
+    return h
+
+
+@pytest.mark.parametrize("name", ["tanh", "residual and layer norm"])
+def test_terms_up_to_order_six_are_exact(name: str) -> None:
+    """The Taylor coefficients of the network along a line in 60 digits, which no jet has touched."""
+    import mpmath
+
+    network, widths = NETWORKS.get(name, (Network.mlp(activations.tanh, 2, "3/2", "1/3"), [3, 2, 2]))
+    rng = np.random.default_rng(5)
+    finite = network.sample(widths, rng, 3)
+    X, step = rng.standard_normal((1, 3)), rng.standard_normal(finite.size)
+    found = taylor.expand(finite, order=6).terms(X, step)
+    moving = finite.with_parameters(step)
+    with mpmath.workdps(60):
+        start = [mpmath.mpf(float(v)) for v in X[0]]
+        for o in range(2):
+            want = mpmath.taylor(
+                lambda t, o=o: along_a_line(finite.units, moving.units, start, t, mpmath)[o], 0, 6
+            )
+            for term, value in zip(found, want, strict=True):
+                assert term[0, o] == pytest.approx(float(value), rel=1e-12)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

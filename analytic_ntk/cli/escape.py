@@ -36,6 +36,9 @@ def escape(
         Path | None, typer.Option(help="Keep each run in this file; runs found there are not repeated.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the errors into this SVG file.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Train in torch on this device (cuda).", show_default="numpy")
+    ] = None,
     as_json: JSON = False,
 ) -> None:
     """Train f_L + f_Q on a dense linear plus a sparse quadratic target, with and without the regulariser."""
@@ -44,6 +47,7 @@ def escape(
 
         require_ending(plot, (".svg",))
         phi = activation(act)
+        convert = None if device is None else theory.on_device(device)
         choices = [("joint", value) for value in strength or [0.0, 1.0]]
         choices += [("ntk", 0.0), ("quadratic", 0.0)] if alone else []
         sizes = samples or [10 * dim]
@@ -57,7 +61,7 @@ def escape(
                 name = f"n = {q.samples}, {q.model}, {q.strength:g}, seed {q.seed}"
                 bar(done, total, f"{name}: {run.test_error:.3f}")
 
-            runs = theory.replica(phi, dim, width, sizes, choices, seeds, steps, goal, save, told)
+            runs = theory.replica(phi, dim, width, sizes, choices, seeds, steps, goal, save, told, convert)
         found = theory.summarise(runs)
         if plot is not None:
             from analytic_ntk.report.escape_plot import escape_plot

@@ -189,7 +189,7 @@ def _balls(
             failure = error
         except DomainError as error:  # a series that would need too many Hermite coefficients
             failure = PrecisionError(error.given, error.required, error.remedy)
-    most = MAX_NODES if all(_is_quick(network)) else _SLOW_NODES
+    most = most_nodes(network)
     try:
         return "quadrature", _by_quadrature(network, kernel, structure, dim, degree, digits, most)
     except PrecisionError as error:
@@ -216,6 +216,11 @@ def _is_quick(network: Network) -> list[bool]:
         or len(phi.pieces.parts) == 1
         for phi in network.activations
     ]
+
+
+def most_nodes(network: Network) -> int:
+    """How many quadrature nodes are worth trying for the kernels of a network."""
+    return MAX_NODES if all(_is_quick(network)) else _SLOW_NODES
 
 
 def _by_series(

@@ -20,9 +20,10 @@ from analytic_ntk.theory.escape.directions import (
     gap_test,
     groups,
 )
-from analytic_ntk.theory.escape.fit import Fit, fit, regulariser
-from analytic_ntk.theory.escape.learnable import complexity_slope, learnable, samples_needed
+from analytic_ntk.theory.escape.fit import Fit, fit, on_device, regulariser
+from analytic_ntk.theory.escape.learnable import complexity_slope, exponents, learnable, samples_needed
 from analytic_ntk.theory.escape.replica import Run, Summary, paired_difference, read, replica, summarise
+from analytic_ntk.theory.escape.slopes import SampleSlope, sample_slope
 from analytic_ntk.theory.escape.targets import (
     Component,
     HermiteError,
@@ -43,21 +44,25 @@ __all__ = [
     "Groups",
     "HermiteError",
     "Run",
+    "SampleSlope",
     "Summary",
     "Target",
     "complexity_slope",
     "directions",
     "draw",
+    "exponents",
     "fit",
     "gap_test",
     "groups",
     "hermite_error",
     "learnable",
     "linear_plus_square",
+    "on_device",
     "paired_difference",
     "read",
     "regulariser",
     "replica",
+    "sample_slope",
     "samples_needed",
     "summarise",
     "target",

@@ -89,35 +89,37 @@ class Design:
         """``m^(-1/2)``."""
         return float((2 * self.slope.shape[1]) ** -0.5)
 
-    def moves(self, W: Array) -> tuple[Array, Array]:
-        """``A_r . x`` and ``B_r . x``, ``(n, h)`` each."""
-        return self.X @ W[0, ...], self.X @ W[1, ...]
+    def rows(self, count: int) -> Design:
+        """The first inputs alone."""
+        return Design(self.X[:count, :], self.slope[:count, :], self.curvature[:count, :])
 
     def linear(self, W: Array) -> Array:
         """``f_L``, ``(n,)``."""
-        return self.linear_of(*self.moves(W))
+        return self.linear_of(self.X @ (W[0, ...] - W[1, ...]))
 
     def quadratic(self, W: Array) -> Array:
         """``f_Q``, ``(n,)``."""
-        return self.quadratic_of(*self.moves(W))
+        return self.quadratic_of(self.X @ (W[0, ...] - W[1, ...]), self.X @ (W[0, ...] + W[1, ...]))
 
-    def linear_of(self, one: Array, other: Array) -> Array:
-        """``f_L`` from the moves."""
-        return self.rate * namespace(one).sum(self.slope * (one - other), axis=-1)
+    def linear_of(self, apart: Array) -> Array:
+        """``f_L`` from ``apart``, the ``(A_r - B_r) . x``, ``(n, h)``."""
+        return self.rate * namespace(apart).sum(self.slope * apart, axis=-1)
 
-    def quadratic_of(self, one: Array, other: Array) -> Array:
-        """``f_Q`` from the moves; ``a^2 - b^2`` as ``(a + b)(a - b)``."""
-        product = self.curvature * (one + other) * (one - other)
-        return 0.5 * self.rate * namespace(one).sum(product, axis=-1)
+    def quadratic_of(self, apart: Array, together: Array) -> Array:
+        """``f_Q`` from ``apart`` and ``together``, the ``(A_r + B_r) . x``: ``a^2 - b^2`` as a product."""
+        return 0.5 * self.rate * namespace(apart).sum(self.curvature * apart * together, axis=-1)
 
-    def gradient(
-        self, one: Array, other: Array, on_linear: Array, on_quadratic: Array
-    ) -> tuple[Array, Array]:
-        """Of ``sum_i on_linear_i f_L(x_i) + on_quadratic_i f_Q(x_i)`` in ``A`` and in ``B``."""
-        straight = on_linear[:, None] * self.slope
-        bent = on_quadratic[:, None] * self.curvature
-        back = self.rate * self.X.mT
-        return back @ (straight + bent * one), -(back @ (straight + bent * other))
+    def linear_gradient(self, weights: Array) -> Array:
+        """Of ``sum_i weights_i f_L(x_i)`` in ``A``, ``(dim, h)``; in ``B`` it is the opposite."""
+        return self.rate * (self.X.mT @ (weights[:, None] * self.slope))
+
+    def quadratic_gradient(self, apart: Array, together: Array, weights: Array) -> tuple[Array, Array]:
+        """Of ``sum_i weights_i f_Q(x_i)`` in ``A - B`` and in ``A + B``, ``(dim, h)`` each.
+
+        Their sum is the gradient in ``A``, the second less the first that in ``B``.
+        """
+        bent, back = weights[:, None] * self.curvature, 0.5 * self.rate * self.X.mT
+        return back @ (bent * together), back @ (bent * apart)
 
     def gram(self, order: int = 1) -> Array:
         """The kernel of the features of ``f_L`` (``order`` 1) or of the Hessians (2), ``(n, n)``."""

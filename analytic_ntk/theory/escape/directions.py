@@ -6,7 +6,8 @@ features of ``f_L`` has the eigenvalues of ``dim`` times the first-layer NTK:
 into groups:
 
     top      degrees up to ``k``: there are ``n_k``, of order ``dim^k``; ``f_L`` fits the dense part with them
-    medium   the following degrees, as far as they all fit among the ``dim m/2`` directions of ``f_L``
+    medium   the following degrees, as far as they all fit among the ``dim m/2`` directions of ``f_L``, at
+             most ten
     small    the rest, where ``f_L`` is small, and the steps ``(A, A)``, where it is 0: ``f_Q`` moves freely
 
 (after Nichani, Bai, Lee 2022; the bounds between the groups are ours). On a direction ``W`` orthogonal to the
@@ -33,11 +34,15 @@ from analytic_ntk.theory.taylor import kernel, sphere
 from analytic_ntk.theory.taylor.series import structure
 
 FloatArray = NDArray[np.float64]
+MORE_DEGREES = 10
+"""The medium group has at most so many degrees: where there is room for more (in low dimension), they hold
+too little of the trace to matter."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Degrees ``first .. last`` (``last`` is None: all that follow) and the number of directions."""
+    """Degrees ``first .. last`` (``last`` is None: all that follow; ``last < first``: none) and the number of
+    directions in it, those with a proved eigenvalue 0 not counted."""
 
     name: str
     first: int
@@ -93,14 +98,15 @@ def groups(activation: Activation, dim: int, degree: int, width: int, digits: in
         raise DomainError(f"width = {width}", "an even number")
     ntk = kernel(activation, 1)
     kernel(activation, 2)  # the second term must exist as well
-    directions, last, total = dim * width // 2, -1, 0
-    while total + multiplicity(dim, last + 1) <= directions and last < _MOST_DEGREES:
+    directions = dim * width // 2
+    needed = total = sum(multiplicity(dim, k) for k in range(degree + 1))
+    if directions < needed:
+        raise DomainError(f"width {width}: {directions} directions", f"{needed} or more for degree {degree}")
+    last = degree
+    while last < degree + MORE_DEGREES and total + multiplicity(dim, last + 1) <= directions:
         last += 1
         total += multiplicity(dim, last)
-    if last < degree:
-        needed = sum(multiplicity(dim, k) for k in range(degree + 1))
-        raise DomainError(f"width {width}: {directions} directions", f"{needed} or more for degree {degree}")
-    spectrum = sphere(ntk, dim, max(last, degree) + 1, digits)
+    spectrum = sphere(ntk, dim, last + 1, digits)
     values = tuple(_scaled(v, dim) for v in spectrum.enclosures())
     shown = range(degree + 1)
     missing = tuple(k for k in shown if spectrum.eigenvalues[k] == sp.S.Zero)
@@ -125,10 +131,6 @@ def groups(activation: Activation, dim: int, degree: int, width: int, digits: in
         following,
         missing,
     )
-
-
-_MOST_DEGREES = 12
-"""Degrees counted one by one; the groups beyond hold too little of the trace to matter."""
 
 
 def _scaled(value: Enclosure, factor: int) -> Enclosure:
@@ -172,15 +174,23 @@ class Directions:
         n = len(self.eigenvalues)
         values = self.basis.T @ self.design.linear(W)
         weights = self.basis @ (values / (n * self.eigenvalues[: self.count]))
-        zero = np.zeros_like(self.design.slope)
-        return np.stack(self.design.gradient(zero, zero, weights, np.zeros(n)))
+        gradient = self.design.linear_gradient(weights)
+        return np.stack([gradient, -gradient])
 
     def bound(self, W: FloatArray) -> tuple[float, float]:
-        """``sqrt(mean f_L^2)`` over the pool at the step without its top directions, and the bound
-        ``sqrt(ev_(count + 1)) |W|``, which it cannot exceed."""
+        """``sqrt(mean f_L^2)`` over the pool at the step without its top directions, and its bound.
+
+            sqrt(ev_(count + 1)) |W - P W| + sqrt(n eps ev_1) |W|
+
+        The second term is the rounding (``eps`` of float64): eigenvalues of a Gram matrix over ``n`` inputs
+        are known to about ``n eps ev_1``.
+        """
         rest = W - self.project(W)
         size = float(np.sqrt(np.mean(self.design.linear(rest) ** 2)))
-        return size, float(np.sqrt(max(self.next_eigenvalue, 0.0)) * np.linalg.norm(rest))
+        rounding = len(self.eigenvalues) * np.finfo(np.float64).eps * self.eigenvalues[0]
+        following = max(self.next_eigenvalue, 0.0)  # below 0 by rounding only
+        bound = np.sqrt(following) * np.linalg.norm(rest) + np.sqrt(rounding) * np.linalg.norm(W)
+        return size, float(bound)
 
 
 def directions(network: Antisymmetric, X: Any, count: int) -> Directions:
@@ -205,7 +215,7 @@ def directions(network: Antisymmetric, X: Any, count: int) -> Directions:
 @dataclass(frozen=True)
 class GapTest:
     """Where the eigenvalues on a pool fall most: ``largest_at`` is the number of those before the largest
-    ratio of neighbours (among the first ``window``); ``ratio`` is that after the ``count``-th, the
+    ratio of neighbours (among the first ``window`` ratios); ``ratio`` is that after the ``count``-th, the
     predicted place."""
 
     count: int
@@ -223,17 +233,20 @@ class GapTest:
 def gap_test(found: Directions, window: int | None = None) -> GapTest:
     """Whether the eigenvalues on the pool split after ``found.count``: no threshold, only the largest ratio.
 
-    ``window``: how many eigenvalues are looked at (twice the count unless given, at most half of them: later
-    groups fall as well, and so do the last ones of any sample). Raises :class:`DomainError` for a window that
-    does not hold the count.
+    ``window``: how many ratios are looked at (up to that after the ``2 count``-th eigenvalue unless given,
+    at most half of them: later groups fall as well, and so do the last ones of any sample). Raises
+    :class:`DomainError` for a window that does not hold the count, or eigenvalues in it that are 0 or
+    rounding.
     """
-    last = min(len(found.eigenvalues) // 2, 2 * found.count) if window is None else window
-    require_count(last, "window", 2)
-    if not found.count < last < len(found.eigenvalues) or not found.eigenvalues[last] > 0:
+    size = len(found.eigenvalues)
+    last = min(size // 2, 2 * found.count) if window is None else window
+    require_count(last, "window", 1)
+    if not found.count <= last < size:
+        raise DomainError(f"window = {last}", f"from {found.count} to {size - 1}", "take a larger pool")
+    if not found.eigenvalues[last] > size * np.finfo(np.float64).eps * found.eigenvalues[0]:
         raise DomainError(
-            f"window = {last}", f"from {found.count + 1} to fewer than the positive eigenvalues"
+            f"window = {last}", "a window whose eigenvalues are above rounding", "take a smaller window"
         )
     ratios = found.eigenvalues[:last] / found.eigenvalues[1 : last + 1]
-    ratios = ratios[1:]  # the first eigenvalue, the mean, stands apart whatever the degrees
     place = int(np.argmax(ratios))
-    return GapTest(found.count, float(ratios[found.count - 2]), place + 2, float(ratios[place]), last)
+    return GapTest(found.count, float(ratios[found.count - 1]), place + 1, float(ratios[place]), last)

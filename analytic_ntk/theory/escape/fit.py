@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -48,28 +50,35 @@ class Objective:
     strength: float
     model: str
 
-    def __call__(self, W: Array) -> tuple[float, Array, float]:
-        """Loss, gradient ``(2, dim, h)``, and the mean square error on the samples."""
+    @cached_property
+    def sampled(self) -> Design:
+        """The samples alone: the quadratic term is needed nowhere else."""
+        return self.design.rows(len(self.labels))
+
+    def __call__(self, W: Array) -> tuple[float, tuple[Array, Array], float]:
+        """Loss, its gradient in the two halves, and the mean square error on the samples."""
         n, pool = len(self.labels), len(self.design.X)
-        one, other = self.design.moves(W)
-        linear = self.design.linear_of(one, other)
+        apart = self.design.X @ (W[0, ...] - W[1, ...])
+        linear = self.design.linear_of(apart)
         outside = linear - self.basis @ (self.basis.mT @ linear)
         on_linear = (2.0 * self.strength / pool) * outside
-        none = 0.0 * linear
-        value = none[:n] - self.labels
+        value = -self.labels
         if self.model != "quadratic":
             value = value + linear[:n]
         if self.model != "ntk":
-            value = value + self.design.quadratic_of(one, other)[:n]
+            apart, together = apart[:n, :], self.sampled.X @ (W[0, ...] + W[1, ...])
+            value = value + self.sampled.quadratic_of(apart, together)
         push = (2.0 / n) * value
-        pushed = namespace(linear).concat([push, none[n:]])
-        on_quadratic = none if self.model == "ntk" else pushed
         if self.model != "quadratic":
-            on_linear = on_linear + pushed
+            on_linear = on_linear + namespace(linear).concat([push, 0.0 * linear[n:]])
+        one = self.design.linear_gradient(on_linear)
+        other = -one
+        if self.model != "ntk":
+            in_apart, in_together = self.sampled.quadratic_gradient(apart, together, push)
+            one, other = one + in_apart + in_together, other - in_apart + in_together
         error = float((value * value).sum()) / n
         loss = error + self.strength * float((outside * outside).sum()) / pool
-        grad = self.design.gradient(one, other, on_linear, on_quadratic)
-        return loss, grad, error
+        return loss, (one, other), error
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +124,7 @@ def fit(
     without labels in the pool (as many as samples unless given). ``model``: ``"joint"`` (``f_L + f_Q``),
     ``"ntk"`` (``f_L``) or ``"quadratic"`` (``f_Q``; ``W = 0`` is a saddle there, so a small random step is
     where it starts). Training ends at ``goal``, the loss, or after ``steps``. ``convert`` moves
-    the arrays to another library or device, ``lambda p: torch.as_tensor(p, device="cuda")``.
+    the arrays to another library or device: :func:`on_device`.
 
     Float64. Raises :class:`DomainError` for arguments that do not fit.
     """
@@ -153,6 +162,31 @@ def fit(
         taken,
         why,
     )
+
+
+def on_device(device: str) -> Convert:
+    """The ``convert`` that keeps the arrays of training in torch on ``device``: ``"cuda"``, ``"cpu"``.
+
+    Raises :class:`DomainError` where torch is not installed or has no such device.
+    """
+    try:
+        torch = import_module("torch")
+    except ImportError:
+        raise DomainError(
+            f"the device {device!r}, without torch", "torch", "run python -m pip install torch"
+        ) from None
+    try:
+        torch.zeros(1, dtype=torch.float64, device=device).item()
+    except (RuntimeError, AssertionError, TypeError) as error:  # what torch raises for a device it lacks
+        reason = str(error).splitlines()[0]
+        raise DomainError(
+            f"the device {device!r}: {reason}"[:200], "a device of torch with float64"
+        ) from None
+
+    def move(array: Array) -> Array:
+        return torch.as_tensor(array, device=device)
+
+    return move
 
 
 def _same(array: Array) -> Array:

@@ -4,7 +4,8 @@ Kernel regression without ridge learns the share ``L_k = lambda_k/(lambda_k + ka
 ``n = sum N_k L_k + tail/kappa`` (:mod:`analytic_ntk.learning_curve`). The NTK of most activations has
 ``lambda_k`` of order ``dim^-k``, so degree ``k`` needs ``n`` of order ``dim^k``; the QuadNTK has
 ``lambda_1`` of order ``dim^-2`` only: the dense part costs it as much as the next degree. The spectrum is
-certified, the learning law **predicted** (an equivalent for large ``n``).
+certified and the orders in ``dim`` are exact (:func:`exponents`), the learning law is **predicted** (an
+equivalent for large ``n``).
 """
 
 from __future__ import annotations
@@ -12,18 +13,72 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
 from analytic_ntk.activation import Activation
-from analytic_ntk.errors import DomainError
+from analytic_ntk.enclosure import Enclosure
+from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.layers.units import require_count
 from analytic_ntk.learning_curve import Modes, learning_curve
 from analytic_ntk.spectrum import SphereSpectrum
-from analytic_ntk.theory.taylor import kernel, sphere
+from analytic_ntk.theory.taylor import kernel, power_series, sphere
+from analytic_ntk.theory.taylor.series import structure
 
 FloatArray = NDArray[np.float64]
 BEYOND = 2
 """Degrees kept beyond those asked for."""
+
+
+def exponents(activation: Activation, order: int, degree: int) -> tuple[int | None, ...]:
+    """``e_0 .. e_degree`` with ``lambda_k`` exactly of order ``dim^(-e_k)``, None where ``lambda_k = 0``.
+
+    With ``c_i = i (i-1) .. (i-order+1) a_i^2`` and ``i`` the least power of the parity of ``k``, at least
+    ``k``, whose ``c_i`` is not 0,
+
+        e_k = (i + k)/2,     dim^(e_k) lambda_k -> c_i i!/(2^h h!),   h = (i - k)/2      (dim -> oo),
+
+    since ``m(i, k, dim)`` is ``i!/(2^h h!)`` over ``dim (dim + 2) .. (dim + i + k - 2)``: falling in ``i``.
+    So ``n lambda_k`` is of order 1 at ``n ~ dim^(e_k)``: from ``n ~ dim^p`` samples the kernel can learn the
+    degrees with ``e_k <= p``. Exact: which coefficients vanish is proved, that the others do not is certified
+    (:class:`UndecidedError` where neither is).
+
+    >>> from analytic_ntk import Activation, activations
+    >>> phi = Activation.parse("sigmoid(x - 1)")
+    >>> exponents(phi, 1, 3), exponents(phi, 2, 3), exponents(activations.sin, 2, 3)
+    ((1, 1, 2, 3), (1, 2, 2, 3), (None, 2, None, 3))
+    """
+    require_count(degree, "degree", 0)
+    found = kernel(activation, order)
+    shape, last = structure(found), degree + order + LOOKED_AT
+    coefficients = power_series(found, last, digits=15).coefficients
+    answer: list[int | None] = []
+    for k in range(degree + 1):
+        power = next((i for i in range(k, last + 1, 2) if _present(coefficients[i])), None)
+        if power is None and not shape.vanishes(k):
+            raise UndecidedError(
+                f"no power up to {last} feeds degree {k}",
+                "a coefficient certainly not 0",
+                "take a lower degree",
+            )
+        if power is not None:
+            doubtful = [i for i in range(k, power, 2) if isinstance(coefficients[i], Enclosure)]
+            if doubtful:
+                raise UndecidedError(
+                    f"the coefficient of rho^{doubtful[0]} could not be told from 0", "certainly 0, or not 0"
+                )
+        answer.append(None if power is None else (power + k) // 2)
+    return tuple(answer)
+
+
+LOOKED_AT = 40
+"""Powers beyond ``degree + order`` among which one that is not 0 is looked for."""
+
+
+def _present(coefficient: sp.Expr | Enclosure) -> bool:
+    if isinstance(coefficient, Enclosure):
+        return coefficient.lower > 0
+    return bool(coefficient != 0)
 
 
 def learnable(activation: Activation, order: int, dim: int, samples: ArrayLike, degree: int) -> FloatArray:

@@ -69,7 +69,7 @@ class Summary:
     sparse_half_width: float
 
 
-def _nothing(run: Run) -> None:
+def nothing(run: Run) -> None:
     """No progress."""
 
 
@@ -83,10 +83,11 @@ def replica(
     steps: int = 500,
     goal: float = 1e-5,
     path: str | Path | None = None,
-    progress: Told = _nothing,
+    progress: Told = nothing,
     convert: Convert | None = None,
+    first_seed: int = 0,
 ) -> tuple[Run, ...]:
-    """Train for each number of samples, each ``(model, strength)`` and each seed.
+    """Train for each number of samples, each ``(model, strength)`` and each of ``seeds`` seeds.
 
     The data and the network of a seed are the same for all choices. ``progress`` is told each run as it ends.
 
@@ -97,6 +98,7 @@ def replica(
     [0.0, 1.0]
     """
     require_count(seeds, "seeds", 1)
+    require_count(first_seed, "first_seed", 0)
     if not samples or not choices:
         raise DomainError("no sample size or no choice of model and strength", "at least one of each")
     if not all(isinstance(c, tuple) and len(c) == 2 for c in choices):
@@ -107,7 +109,7 @@ def replica(
         _drop_unfinished_line(Path(path))
     runs = []
     for n in samples:
-        for seed in range(seeds):
+        for seed in range(first_seed, first_seed + seeds):
             for model, strength in choices:
                 asked = Question(
                     str(activation.expression),

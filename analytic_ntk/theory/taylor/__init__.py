@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from analytic_ntk.theory.taylor.convergence import Rate, convergence
 from analytic_ntk.theory.taylor.derivative import derivative
+from analytic_ntk.theory.taylor.eigenvalues import sphere
 from analytic_ntk.theory.taylor.expand import Expansion, expand
 from analytic_ntk.theory.taylor.features import HessianKernel, feature_kernel, hessian_kernel
 from analytic_ntk.theory.taylor.kernel import OffDiagonalKernel, TaylorKernel, kernel, off_diagonal
-from analytic_ntk.theory.taylor.series import TaylorSeries, power_series, sphere
+from analytic_ntk.theory.taylor.series import TaylorSeries, power_series
 
 __all__ = [
     "Expansion",

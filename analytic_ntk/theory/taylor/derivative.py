@@ -32,6 +32,12 @@ def first_singular_order(activation: Activation, order: int) -> tuple[int, sp.Ex
     return None
 
 
+def _shorter(expr: sp.Expr) -> sp.Expr:
+    """The expression or its factors: sums over many powers of one denominator cancel in float64."""
+    factors = sp.factor(expr)
+    return factors if factors.count_ops() < expr.count_ops() else expr
+
+
 @lru_cache(maxsize=256)
 def derivative(activation: Activation, order: int) -> Activation:
     """``phi^(order)``. Raises :class:`DomainError` where it is a distribution and not a function.
@@ -51,5 +57,7 @@ def derivative(activation: Activation, order: int) -> Activation:
     pieces = activation.pieces
     for _ in range(order):
         pieces = pieces.derivative()
+    if order > 1:
+        pieces = pieces.map(_shorter)
     name = str(activation) + "'" * order if activation.name and order else activation.name
     return Activation(piecewise_expression(pieces), name)

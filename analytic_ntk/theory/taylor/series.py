@@ -1,4 +1,4 @@
-"""Taylor kernels as power series in the correlation, and their eigenvalues on the sphere.
+"""Taylor kernels as power series in the correlation.
 
 With unit weight variance and no bias, at inputs with ``<x, x>/d = 1``,
 
@@ -14,28 +14,21 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import sympy as sp
-from flint import arb, fmpq
+from flint import arb
 
 from analytic_ntk.activation import constant
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import bits_for, working_precision
 from analytic_ntk.certify import certify
 from analytic_ntk.enclosure import Enclosure
-from analytic_ntk.errors import DomainError, PrecisionError
+from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber
-from analytic_ntk.hermite.adaptive import require_digits
 from analytic_ntk.layers.units import require_count
 from analytic_ntk.series import MAX_ORDER
-from analytic_ntk.spectrum import SphereSpectrum, multiplicity, power_eigenvalue
-from analytic_ntk.spectrum.harmonics import require_degree, require_dim
-from analytic_ntk.spectrum.powers import eigenvalue_balls, one_sided
 from analytic_ntk.spectrum.structure import Part, Structure, kernel_structure
 from analytic_ntk.theory.taylor.kernel import TaylorKernel
 
 _SPARE = 64
-_FIRST_ORDER = 48
-_MOST_DIGITS = 30
-"""Coefficients are computed to at most so many times the digits asked for."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +82,7 @@ def power_series(
     >>> taylor.power_series(taylor.kernel(activations.sin, 2), 5).coefficients
     (0, 0, 0, exp(-1), 0, exp(-1)/6)
     """
-    _require_kernel(kernel)
+    require_kernel(kernel)
     require_count(order, "order", 0)
     if order > MAX_ORDER:
         raise DomainError(f"order = {order}", f"at most {MAX_ORDER}")
@@ -135,74 +128,6 @@ def power_series(
         return TaylorSeries(tuple(coefficients), Enclosure.of(total), digits, q)
 
 
-def sphere(kernel: TaylorKernel, dim: int, degree: int, digits: int = 20) -> SphereSpectrum:
-    """Eigenvalues ``lambda_0 .. lambda_degree`` on ``S^(dim-1)``, for inputs with ``<x, x>/d = 1``.
-
-    Exact for polynomials; else ``digits`` certain digits each, or exactly 0 where parity or degree proves it,
-    from a longer and longer power series with its tail bound. Raises :class:`PrecisionError`
-    (with what was reached) where 2000 powers do not give the digits, which in low dimension is usual for
-    activations with kinks.
-
-    >>> from analytic_ntk import activations
-    >>> from analytic_ntk.theory import taylor
-    >>> found = taylor.sphere(taylor.kernel(activations.sin, 2), dim=3, degree=2, digits=8)
-    >>> found.eigenvalues[0], found.eigenvalues[1].decimal(8), found.eigenvalues[2]
-    (0, '0.0826822...', 0)
-    """
-    _require_kernel(kernel)
-    require_dim(dim)
-    require_degree(degree)
-    require_digits(digits)
-    shape = structure(kernel)
-    last = shape.whole.degree
-    order = int(max(last, 0)) if last <= MAX_ORDER else min(MAX_ORDER, max(_FIRST_ORDER, 2 * degree))
-    wanted, reached = digits + 10, 0
-    while True:
-        series = power_series(kernel, order, wanted)
-        values = _eigenvalues(series, shape, dim, degree)
-        found = min((v.digits for v in values if isinstance(v, Enclosure)), default=10**6)
-        reached = max(reached, found)
-        if found >= digits:
-            counts = tuple(multiplicity(dim, k) for k in range(degree + 1))
-            name = f"Taylor kernel of order {kernel.order} ({kernel.layers})"
-            method = "exact" if not any(isinstance(v, Enclosure) for v in values) else "series"
-            return SphereSpectrum(dim, name, method, digits, values, counts, series.total)
-        if last <= order or _tail_digits(series) >= wanted - 5 - 2 * math.log10(order + 1):
-            wanted += digits + wanted // 2  # the tail is as small as the coefficients let it be seen
-        elif order < MAX_ORDER:
-            order = min(MAX_ORDER, 2 * order)
-        else:
-            wanted = _MOST_DIGITS * digits + 1_000
-        if wanted > _MOST_DIGITS * digits + 500:
-            raise PrecisionError(
-                f"{reached} digits of eigenvalues up to degree {degree} from {order} powers",
-                f"{digits} digits",
-                "ask for fewer digits or a lower degree",
-                reached=reached,
-            )
-
-
-def _eigenvalues(
-    series: TaylorSeries, shape: Structure, dim: int, degree: int
-) -> tuple[sp.Expr | Enclosure, ...]:
-    if shape.whole.degree <= series.order and not any(isinstance(c, Enclosure) for c in series.coefficients):
-        exact = [sp.sympify(c) for c in series.coefficients]
-        return tuple(
-            sp.Add(*(c * _rational(power_eigenvalue(j, k, dim)) for j, c in enumerate(exact)))
-            for k in range(degree + 1)
-        )
-    with working_precision(bits_for(series.digits) + _SPARE):
-        tail = series.tail()
-        rest = one_sided(arb(fmpq(tail.numerator, tail.denominator)))
-        balls = eigenvalue_balls([c.ball() for c in series.enclosures()], rest, dim, degree, shape)
-        return tuple(sp.S.Zero if shape.vanishes(k) else Enclosure.of(v) for k, v in enumerate(balls))
-
-
-def _tail_digits(series: TaylorSeries) -> float:
-    share = series.tail() / series.total.upper
-    return math.inf if share == 0 else math.log10(share.denominator) - math.log10(share.numerator)
-
-
 def structure(kernel: TaylorKernel) -> Structure:
     """Which powers a Taylor kernel has at all, proved by parity and degree."""
     line = Structure(
@@ -217,7 +142,8 @@ def structure(kernel: TaylorKernel) -> Structure:
     return total
 
 
-def _require_kernel(kernel: TaylorKernel) -> None:
+def require_kernel(kernel: TaylorKernel) -> None:
+    """Raise :class:`DomainError` for anything but a :class:`TaylorKernel`."""
     if not isinstance(kernel, TaylorKernel):
         raise DomainError(
             f"kernel = {kernel!r}"[:100], "a TaylorKernel", "use taylor.kernel(activation, order)"
@@ -226,7 +152,3 @@ def _require_kernel(kernel: TaylorKernel) -> None:
 
 def _enclosed(value: sp.Expr, digits: int) -> Enclosure:
     return certify(lambda: ((exact_ball(value).real,), arb(1)), digits, "a coefficient")[0]
-
-
-def _rational(value: Fraction) -> sp.Rational:
-    return sp.Rational(value.numerator, value.denominator)
