@@ -16,7 +16,9 @@ class Pair:
     ``q11``, ``q22``: variances at ``x`` and at ``y``; ``q12``: covariance; ``ntk``: tangent kernel
     ``Theta(x, y)``. ``gap`` is the partner of ``q12`` that suffers no cancellation,
     ``gap = sqrt(q11 q22) - |q12| >= 0``: exactly 0 for duplicates, antipodes and (without bias)
-    proportional inputs. Number systems that do not need it carry ``None``.
+    proportional inputs. Number systems that do not need it carry ``None``. ``distance``, where it is given,
+    is ``E (u - v)^2`` of the inputs, taken from their difference: of near-duplicates whose norms differ, the
+    variances have lost it.
 
     Two inputs of equal norm share one object: ``pair.q22 is pair.q11`` says that the variances are the
     same number, which two inexact balls with equal digits would not. An input paired with itself has
@@ -28,6 +30,7 @@ class Pair:
     q12: Number
     ntk: Number
     gap: Number = None
+    distance: Number = None
 
     @property
     def equal_norms(self) -> bool:

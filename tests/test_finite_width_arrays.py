@@ -149,3 +149,13 @@ def test_a_library_without_erf_is_refused() -> None:
     strict = pytest.importorskip("array_api_strict")
     with pytest.raises(DomainError, match="array_api_strict"):
         draw("mlp", "ntk").with_arrays(strict.asarray).kernels(X)
+
+
+def test_parameters_that_gradients_pass_through_are_taken_without_a_warning() -> None:
+    torch = pytest.importorskip("torch")
+    sampled = Network.mlp(activations.relu, 1, 2, 0).sample(4, np.random.default_rng(0), input_dim=3)
+    network = sampled.with_arrays(torch.as_tensor)
+    for dtype in (torch.float64, torch.float32):  # warnings are errors here
+        theta = network.parameters.to(dtype).requires_grad_(True)
+        network.with_parameters(theta)(torch.ones((2, 3), dtype=torch.float64)).sum().backward()
+        assert theta.grad is not None and theta.grad.abs().sum() > 0

@@ -10,7 +10,7 @@ from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import exactly
 from analytic_ntk.gram import curve as curve_module
 from analytic_ntk.gram import tiles
-from analytic_ntk.gram.curve import Curve, curves
+from analytic_ntk.gram.curve import Curve, curves, rounded, tables
 from analytic_ntk.gram.inputs import Inputs
 from analytic_ntk.gram.pairs import fill_by_pairs
 
@@ -186,3 +186,50 @@ def test_calls_in_several_threads_leave_the_pools_as_they_were() -> None:
     assert set(threads()) == {1}
     second.__exit__(None, None, None)
     assert threads() == before
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("text", ["relu", "hardtanh", "step"])
+def test_pieces_meet_the_curve(text: str, dtype: type) -> None:
+    """The tables of compiled code, by Horner's rule in each piece."""
+    pair = tuple(rounded(c, np.dtype(dtype)) for c in curves(network(text).layers, 1.0, 1.0) or ())
+    found = tables(pair, np.dtype(dtype))
+    assert found is not None
+    pieces = found.shape[1] // 2
+    v = np.random.default_rng(0).random(500)
+    place = np.minimum((pieces * v).astype(int), pieces - 1)
+    y = 2 * (pieces * v - place) - 1
+    for k, known in enumerate(pair):
+        for side in (0, 1):
+            value = np.array(
+                [np.polyval(found[k, side * pieces + p, ::-1], t) for p, t in zip(place, y, strict=True)]
+            )
+            expected = known.at(v ** (2**known.roots), np.full(500, bool(side)))
+            assert np.abs(value - expected).max() < 8 * np.finfo(dtype).eps * np.abs(known.ends).max()
+
+
+def test_curves_that_no_table_holds_are_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, X = network("hardtanh"), sphere(80, 4)
+    with_tables = net.gram(X)
+    monkeypatch.setattr(curve_module, "SHAPES", ((2, 4),))
+    tables.cache_clear()
+    whole = net.gram(X)
+    tables.cache_clear()
+    assert 0 < np.abs(whole - with_tables).max() < 1e-13 * whole.max()
+
+
+@pytest.mark.parametrize(("count", "d"), [(333, 17), (700, 5)])
+@pytest.mark.parametrize(
+    ("text", "bias", "equal"), [("relu", "0", False), ("tanh", "1/10", True), ("relu", "1/10", False)]
+)
+def test_equal_rows_wherever_they_stand(text: str, bias: str, equal: bool, count: int, d: int) -> None:
+    """No sizes are multiples of a block, in which BLAS would sum in another order."""
+    rng = np.random.default_rng(count)
+    X = rng.standard_normal((count, d))
+    X *= np.sqrt(d / np.sum(X * X, axis=1, keepdims=True)) if equal else 1.0
+    X[-40:] = X[rng.integers(0, count - 40, 40)]
+    kinds, first, which = np.unique(X, axis=0, return_index=True, return_inverse=True)
+    assert len(kinds) < count
+    net = network(text, 2, bias)
+    for found in (net.gram(X), net.gram(X, X[rng.permutation(count)][1:])):
+        assert np.array_equal(found, found[first][which.ravel()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,26 @@ def test_wrong_polynomials_are_not_kept(factor: float, monkeypatch: pytest.Monke
     assert not np.array_equal(net.gram(X), by_pairs(net, X)[1])
 
 
+@pytest.mark.parametrize("count", [2, 80])
+@pytest.mark.parametrize("name", ["step", "sign"])
+def test_jumps_see_differences_that_the_norms_have_lost(name: str, count: int) -> None:
+    """Proportional and near rows: behind jumps a square root of the distance is a square root once more."""
+    net = Network.mlp(activations.get(name), 3, 1, "1/10")
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((count, 4)) * np.exp(rng.uniform(-3, 3, (count, 1)))
+    sizes = [1e-4, 1e-8, 1e-12, 1e-14]
+    near = {
+        k: X[k] * (1 + sizes[k % 4]) + (k // 4 % 2) * sizes[k % 4] * X[k][::-1] for k in range(min(8, count))
+    }
+    X = np.concatenate([X, *(row[None] for row in near.values())])
+    nngp, ntk = net.gram(X, kernel="both")
+    for place, k in enumerate(near, start=count):
+        exact = net.certified(*([Fraction(v) for v in X[i]] for i in (k, place)), digits=20)
+        assert (
+            abs(nngp[k, place] - float(exact.nngp)) < 1e-14 and abs(ntk[k, place] - float(exact.ntk)) < 1e-14
+        )
+
+
 def test_single_precision() -> None:
     net, X = network("gelu"), cloud(300, 40).astype(np.float32)
     single = net.gram(X)
@@ -187,8 +208,8 @@ def test_polynomials_are_kept_on_disk(equal: bool, tmp_path: Path, monkeypatch: 
     first = net.gram(X)
     (file,) = (tmp_path / "new").iterdir()
     forget()
-    monkeypatch.setattr(surface, "dct", None)  # nothing is made anew
-    monkeypatch.setattr(curve, "dct", None)
+    monkeypatch.setattr(surface, "_made", None)  # nothing is made anew
+    monkeypatch.setattr(curve, "fit", None)
     assert np.array_equal(net.gram(X), first)
     monkeypatch.undo()
     monkeypatch.setenv(kept.FOLDER, str(tmp_path / "new"))
@@ -204,3 +225,34 @@ def test_polynomials_are_kept_on_disk(equal: bool, tmp_path: Path, monkeypatch: 
     with pytest.raises(DomainError, match="folder that can be written"):
         net.gram(X)
     forget()
+
+
+def test_strips_are_parts_of_the_whole() -> None:
+    grid = cells(np.array([0.3, 1.1]))
+    assert grid is not None
+    known = surfaces(network("relu").layers, grid, APART)
+    assert known is not None
+    rng = np.random.default_rng(0)
+    for kernel in known[grid[0], grid[0]]:
+        for low, high in ((-1.0, 1.0), (0.2, 0.25), (0.5, 0.5)):
+            strip = kernel.strip(low, high, surface.SMALL)
+            assert sum(strip.sizes) < sum(kernel.whole.sizes) / 2 or high - low == 2
+            first, second = rng.uniform(-1, 1, 200), rng.uniform(low, high, 200)
+            w, negative = rng.uniform(APART.low, APART.high, 200), rng.random(200) < 0.5
+            t, rows = (
+                surface.variable(w, APART),
+                np.polynomial.chebyshev.chebvander(first, len(strip.coefficients) - 1),
+            )
+            blocks = np.split(rows @ strip.coefficients, np.cumsum(np.repeat(strip.sizes, 2))[:-1], axis=1)
+            found = sum(
+                strip.basis(second)[b]
+                * np.where(
+                    negative,
+                    *(
+                        (part * t[:, None] ** np.arange(part.shape[1])).sum(axis=1)
+                        for part in blocks[2 * b : 2 * b + 2][::-1]
+                    ),
+                )
+                for b in range(len(strip.sizes))
+            )
+            assert np.abs(found - kernel.at(first, second, w, negative)).max() < 3e-13

@@ -10,7 +10,7 @@ torch, jax and their like stay where they are (:mod:`.arrays`).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from analytic_ntk.errors import DomainError
 from analytic_ntk.gram.arrays import gram_on_arrays, is_foreign
 from analytic_ntk.gram.curve import curves
 from analytic_ntk.gram.general import by_surfaces
-from analytic_ntk.gram.inputs import Inputs, data
+from analytic_ntk.gram.inputs import Inputs, Task, data
 from analytic_ntk.gram.pairs import fill_by_pairs, require_finite
 from analytic_ntk.gram.progress import counting
 from analytic_ntk.gram.tiles import COMPILED, fill
@@ -73,52 +73,41 @@ def gram(
     dtype = np.dtype(np.float32 if single else np.float64)
     one = Inputs(first, dtype)
     two = one if Y is None else Inputs(second, dtype)
-    chosen = {"nngp": (0,), "ntk": (1,), "both": (0, 1)}[kernel]
+    chosen: tuple[int, ...] = {"nngp": (0,), "ntk": (1,), "both": (0, 1)}[kernel]
     if not COMPILED and len(first) * len(second) >= MANY:
         warnings.warn(SLOW, stacklevel=3)
     with counting(len(first), progress) as step:
+        task = Task(tuple(layers), one, two, chosen, dtype, step)
         for way in (_by_curves, by_surfaces, _by_pairs):
-            matrices = way(layers, one, two, chosen, dtype, step)
+            matrices = way(task)
             if matrices is not None:
                 break
     assert matrices is not None, "pairs serve everything"
     return (matrices[0], matrices[1]) if kernel == "both" else matrices[0]
 
 
-def _by_curves(
-    layers: Sequence[Layer],
-    one: Inputs,
-    two: Inputs,
-    kernels: Sequence[int],
-    dtype: np.dtype,
-    step: Callable[[int], None],
-) -> list[Matrix] | None:
+def _by_curves(task: Task) -> list[Matrix] | None:
     """By functions of the correlation alone, where there are such."""
-    norms = one_norm(layers, one, two)
-    known = None if norms is None else curves(layers, norms[0], norms[1])
+    one, two = task.one, task.two
+    norms = one_norm(task.layers, one, two)
+    known = None if norms is None else curves(task.layers, norms[0], norms[1])
     if norms is None or known is None:
         return None
     scaled = norms[2]
-    matrices = [np.empty((len(one.q), len(two.q)), dtype) for _ in kernels]
-    fill([known[k] for k in kernels], matrices, one, two, scaled, step)
-    largest = max(known[k].bound for k in kernels)
-    if largest * (one.q.max() * two.q.max()) ** (0.5 * scaled) > np.finfo(dtype).max:
+    matrices = task.matrices()
+    fill([known[k] for k in task.kernels], matrices, one, two, scaled, task.step)
+    largest = max(known[k].bound for k in task.kernels)
+    top = (float(one.q.max()) * float(two.q.max())) ** (0.5 * scaled)
+    if largest * top > float(np.finfo(task.dtype).max):
         for matrix in matrices:
             require_finite(matrix)
     return matrices
 
 
-def _by_pairs(
-    layers: Sequence[Layer],
-    one: Inputs,
-    two: Inputs,
-    kernels: Sequence[int],
-    dtype: np.dtype,
-    step: Callable[[int], None],
-) -> list[Matrix]:
-    both = fill_by_pairs(layers, one, two, step)
+def _by_pairs(task: Task) -> list[Matrix]:
+    both = fill_by_pairs(task.layers, task.one, task.two, task.step)
     with np.errstate(over="ignore"):
-        matrices: list[Matrix] = [both[k].astype(dtype, copy=False) for k in kernels]
+        matrices: list[Matrix] = [both[k].astype(task.dtype, copy=False) for k in task.kernels]
     for matrix in matrices:
         require_finite(matrix)
     return matrices

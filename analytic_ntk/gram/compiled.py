@@ -1,8 +1,9 @@
-"""Loops compiled by numba: a polynomial of ``sqrt(1 - |rho|)`` in place of ``rho``, tile by tile.
+"""Loops compiled by numba: polynomials of ``sqrt(1 - |rho|)`` in place of ``rho``, tile by tile.
 
 Only imported where numba is installed. All arithmetic is in the type of the arrays. No sum is reordered: the
-values do not depend on tiles or threads. Tiles are whole blocks of rows, contiguous, of which the first
-``width`` columns are meant: loops over a part of a row would not be vectorised otherwise.
+values do not depend on tiles or threads. Correlations are whole blocks of
+rows, contiguous, of which the first ``width`` columns are meant: loops over a part of a row would not be
+vectorised otherwise.
 """
 
 from __future__ import annotations
@@ -23,118 +24,55 @@ CHUNK = 512
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def _variable(rho: Array, t: Array, roots: int, zero: Any, one: Any, two: Any) -> None:
-    for j in range(rho.shape[0]):
-        t[j] = math.sqrt(max(zero, one - abs(rho[j])))
-    for _ in range(roots):
-        for j in range(rho.shape[0]):
-            t[j] = math.sqrt(t[j])
-    for j in range(rho.shape[0]):
-        t[j] = two * t[j] - one
+def pieces(
+    tile: Array,
+    width: int,
+    values: tuple[Array, ...],
+    first: int,
+    tables: Array,
+    roots: int,
+    numbers: Numbers,
+) -> None:
+    """``values[k] = sum_m tables[k, p, m] y^m``, ``p`` the piece of ``(sign rho, v)``, ``y`` the place in it.
 
-
-@njit(nogil=True, cache=True)
-def _near(rho: Array, bound: Any, row: int, start: int, places: Index, count: int) -> int:
-    """Note where ``|rho| > bound``: row, column, whether negative; as far as there is room."""
-    hits = 0
-    for j in range(rho.shape[0]):
-        hits += abs(rho[j]) > bound
-    if hits:
-        for j in range(rho.shape[0]):
-            if abs(rho[j]) > bound:
-                if count < places.shape[1]:
-                    places[0, count], places[1, count], places[2, count] = row, start + j, rho[j] < 0
-                count += 1
-    return count
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def powers(
-    tile: Array, values: Array, width: int, c: Array, roots: int, numbers: Numbers, bound: Any, places: Index
-) -> int:
-    """``values = sum_k c[s, k] t^k`` by Horner's rule, eight coefficients at a time, and four at the end.
-
-    Returns how many ``|rho|`` exceed ``bound``, and notes them in ``places`` ``(3, room)``.
+    ``v = (1 - |rho|)^(1/2^(roots + 1))`` in ``[0, 1]`` is cut into ``numbers[3]`` pieces; tables hold those
+    of ``rho >= 0`` first, four or eight coefficients each. Values are written from column ``first`` on.
     """
-    zero, one, two = numbers
-    count = 0
-    t, p = np.empty(CHUNK, tile.dtype), np.empty(CHUNK, tile.dtype)
+    zero, one, two, count = numbers
+    last = np.int32(tables.shape[1] // 2 - 1)
+    y, piece = np.empty(CHUNK, tile.dtype), np.empty(CHUNK, np.uint32)
     for i in range(tile.shape[0]):
         for start in range(0, width, CHUNK):
             rho = tile[i, start : min(start + CHUNK, width)]
-            out = values[i, start : min(start + CHUNK, width)]
             size = rho.shape[0]
-            _variable(rho, t, roots, zero, one, two)
-            count = _near(rho, bound, i, start, places, count)
             for j in range(size):
-                p[j] = zero
-            k = c.shape[1]
-            while k >= 8:
-                k -= 8
-                a0, a1, a2, a3, a4, a5, a6, a7 = (
-                    c[0, k], c[0, k + 1], c[0, k + 2], c[0, k + 3],
-                    c[0, k + 4], c[0, k + 5], c[0, k + 6], c[0, k + 7],
-                )  # fmt: skip
-                b0, b1, b2, b3, b4, b5, b6, b7 = (
-                    c[1, k], c[1, k + 1], c[1, k + 2], c[1, k + 3],
-                    c[1, k + 4], c[1, k + 5], c[1, k + 6], c[1, k + 7],
-                )  # fmt: skip
+                y[j] = math.sqrt(max(zero, one - abs(rho[j])))
+            for _ in range(roots):
                 for j in range(size):
-                    y, q, right = t[j], p[j], rho[j] >= zero
-                    q = q * y + (a7 if right else b7)
-                    q = q * y + (a6 if right else b6)
-                    q = q * y + (a5 if right else b5)
-                    q = q * y + (a4 if right else b4)
-                    q = q * y + (a3 if right else b3)
-                    q = q * y + (a2 if right else b2)
-                    q = q * y + (a1 if right else b1)
-                    q = q * y + (a0 if right else b0)
-                    p[j] = q
-            if k:
-                a0, a1, a2, a3 = c[0, 0], c[0, 1], c[0, 2], c[0, 3]
-                b0, b1, b2, b3 = c[1, 0], c[1, 1], c[1, 2], c[1, 3]
-                for j in range(size):
-                    y, q, right = t[j], p[j], rho[j] >= zero
-                    q = q * y + (a3 if right else b3)
-                    q = q * y + (a2 if right else b2)
-                    q = q * y + (a1 if right else b1)
-                    p[j] = q * y + (a0 if right else b0)
+                    y[j] = math.sqrt(y[j])
             for j in range(size):
-                out[j] = p[j]
-    return count
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def chebyshev(
-    tile: Array, values: Array, width: int, c: Array, roots: int, numbers: Numbers, bound: Any, places: Index
-) -> int:
-    """``values = sum_k c[s, k] T_k(t)`` by Clenshaw's rule, four coefficients at a time; else as above."""
-    zero, one, two = numbers
-    count = 0
-    t, p, r = np.empty(CHUNK, tile.dtype), np.empty(CHUNK, tile.dtype), np.empty(CHUNK, tile.dtype)
-    for i in range(tile.shape[0]):
-        for start in range(0, width, CHUNK):
-            rho = tile[i, start : min(start + CHUNK, width)]
-            out = values[i, start : min(start + CHUNK, width)]
-            size = rho.shape[0]
-            _variable(rho, t, roots, zero, one, two)
-            count = _near(rho, bound, i, start, places, count)
-            for j in range(size):
-                p[j] = zero
-                r[j] = zero
-            for k in range(c.shape[1] - 4, -1, -4):
-                a0, a1, a2, a3 = c[0, k], c[0, k + 1], c[0, k + 2], c[0, k + 3]
-                b0, b1, b2, b3 = c[1, k], c[1, k + 1], c[1, k + 2], c[1, k + 3]
-                for j in range(size):
-                    y, q, s, right = two * t[j], p[j], r[j], rho[j] >= zero
-                    s = y * q - s + (a3 if right else b3)
-                    q = y * s - q + (a2 if right else b2)
-                    s = y * q - s + (a1 if right else b1)
-                    p[j] = y * s - q + (a0 if right else b0)
-                    r[j] = s
-            for j in range(size):  # p holds b_0, r holds b_1
-                out[j] = p[j] - t[j] * r[j]
-    return count
+                v = count * y[j]
+                whole = min(np.int32(v), last)
+                y[j] = two * (v - whole) - one
+                piece[j] = np.uint32(whole if rho[j] >= zero else whole + last + np.int32(1))
+            for k in range(tables.shape[0]):
+                c, out = tables[k], values[k][i, first + start : first + start + size]
+                if tables.shape[2] > 4:
+                    for j in range(size):
+                        p, t = piece[j], y[j]
+                        q = c[p, 7] * t + c[p, 6]
+                        q = q * t + c[p, 5]
+                        q = q * t + c[p, 4]
+                        q = q * t + c[p, 3]
+                        q = q * t + c[p, 2]
+                        q = q * t + c[p, 1]
+                        out[j] = q * t + c[p, 0]
+                else:
+                    for j in range(size):
+                        p, t = piece[j], y[j]
+                        q = c[p, 3] * t + c[p, 2]
+                        q = q * t + c[p, 1]
+                        out[j] = q * t + c[p, 0]
 
 
 @njit(nogil=True, cache=True)
@@ -153,30 +91,57 @@ def separations(
     return found
 
 
+@njit(nogil=True, cache=True)
+def near(tile: Array, width: int, bound: Any) -> Index:
+    """Rows and columns ``(2, count)`` where ``|rho| > bound``, in the first ``width`` columns."""
+    count = 0
+    for i in range(tile.shape[0]):
+        row = tile[i, :width]
+        for j in range(row.shape[0]):
+            count += abs(row[j]) > bound
+    places = np.empty((2, count), np.intp)
+    count = 0
+    for i in range(tile.shape[0] if places.shape[1] else 0):
+        row = tile[i, :width]
+        for j in range(row.shape[0]):
+            if abs(row[j]) > bound:
+                places[0, count], places[1, count] = i, j
+                count += 1
+    return places
+
+
+@njit(nogil=True, cache=True)
+def placed(tile: Array, rows: Index, order: Index, matrix: Array) -> None:
+    """``matrix[rows] = tile[:, order]``."""
+    for i in range(rows.shape[0]):
+        row, values = matrix[rows[i]], tile[i]
+        for j in range(row.shape[0]):
+            row[j] = values[np.uint64(order[j])]
+
+
 @njit(nogil=True, cache=True, fastmath=FAST)
 def surface(
+    correlations: Array,
+    width: int,
     tile: Array,
-    matrix: Array,
-    rows: Index,
-    columns: Index,
+    first: int,
     c: Array,
     sizes: Index,
     basis: Array,
     right: Array,
     numbers: Numbers,
 ) -> None:
-    """``matrix[rows, columns] = right sum_b basis_b sum_k c[b, s, k] t^k``, four coefficients at a time.
+    """``right sum_b basis_b sum_k c[b, s, k] t^k``, from column ``first`` on, four coefficients at a time.
 
     ``t = stretch w + shift`` with ``numbers = (0, 1, stretch, shift)``.
     """
     zero, one, stretch, shift = numbers
-    width = tile.shape[1]
     t, p, total = np.empty(CHUNK, tile.dtype), np.empty(CHUNK, tile.dtype), np.empty(CHUNK, tile.dtype)
     for i in range(tile.shape[0]):
         for start in range(0, width, CHUNK):
-            rho = tile[i, start : min(start + CHUNK, width)]
+            stop = min(start + CHUNK, width)
+            rho, out = correlations[i, start:stop], tile[i, first + start : first + stop]
             size = rho.shape[0]
-            where = columns[start : start + size]
             for j in range(size):
                 t[j] = stretch * math.sqrt(max(zero, one - abs(rho[j]))) + shift
                 total[j] = zero
@@ -196,11 +161,8 @@ def surface(
                         q = q * y + (a1 if positive else b1)
                         p[j] = q * y + (a0 if positive else b0)
                 begin += 2 * length
-                weights = basis[b, start : start + size]
+                weights = basis[b, start:stop]
                 for j in range(size):
                     total[j] += p[j] * weights[j]
             for j in range(size):
-                total[j] *= right[start + j]
-            out = matrix[rows[i]]
-            for j in range(size):
-                out[where[j]] = total[j]
+                out[j] = total[j] * right[start + j]

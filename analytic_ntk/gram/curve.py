@@ -36,8 +36,9 @@ SMALL = 1e-15
 """Coefficients below this, relative to the largest value, are left out."""
 STABLE = 20.0
 """Monomial coefficients whose sizes add up to more than this times the largest value are not used."""
-GROUP = 4
-"""Compiled code takes this many coefficients at a time."""
+SHAPES = ((64, 4), (64, 8), (128, 8), (256, 8))
+"""Pieces, and coefficients of each, that are tried for compiled code: a few of them, found by the place of
+``t``, are quicker than all of the whole, and none of these is large."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,13 +67,6 @@ class Curve:
         found = np.array([_monomials(row) for row in self.chebyshev])
         stable = np.abs(found).sum(axis=1).max() <= STABLE * np.abs(self.chebyshev).sum(axis=1).max()
         return found if stable else None
-
-    def padded(self, dtype: np.dtype) -> tuple[Array, bool]:
-        """Coefficients for :mod:`.compiled`: a multiple of :data:`GROUP` of them; whether of powers."""
-        found = self.monomials
-        chosen = self.chebyshev if found is None else found
-        short = -chosen.shape[1] % GROUP
-        return np.pad(chosen, ((0, 0), (0, short))).astype(dtype), found is not None
 
     def at(self, w: Array, negative: NDArray[np.bool_]) -> Array:
         """Values at ``rho = +-(1 - w^2)``, exactly the ends at ``w = 0``."""
@@ -106,6 +100,26 @@ def rounded(curve: Curve, dtype: np.dtype) -> Curve:
     seen = np.flatnonzero(size > np.finfo(dtype).eps / 4 * size.max())
     keep = int(seen[-1]) + 1 if len(seen) else 1
     return Curve(curve.chebyshev[:, :keep], curve.roots, curve.ends, curve.error)
+
+
+@lru_cache(maxsize=256)
+def tables(curves: tuple[Curve, ...], dtype: np.dtype) -> Array | None:
+    """The curves in pieces ``(curves, 2 pieces, coefficients)``, those of ``rho >= 0`` first; each has powers
+    of its own variable in ``[-1, 1]``. ``None`` if none of :data:`SHAPES` keeps the digits of the type."""
+    for pieces, size in SHAPES:
+        z = np.cos(np.pi * np.arange(2 * size + 1) / (2 * size))
+        t = (2 * np.arange(pieces)[:, None] + 1 + z) / pieces - 1
+        found = []
+        for curve in curves:
+            values = [_clenshaw(c, t) for c in curve.chebyshev.astype(np.longdouble)]
+            local = dct(np.concatenate(values).astype(float), type=1) / (2 * size)
+            local[:, [0, -1]] /= 2.0
+            if np.abs(local[:, size:]).max() > np.finfo(dtype).eps * np.abs(local).max():
+                break
+            found.append([_monomials(row[:size]) for row in local])
+        else:
+            return np.array(found, dtype)
+    return None
 
 
 def curves(layers: Sequence[Layer], q11: float, q22: float) -> tuple[Curve, Curve] | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytic_ntk.errors import DomainError
+from analytic_ntk.layers import Layer
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
@@ -17,9 +20,19 @@ SPREAD = {np.dtype(kind): 8 * float(np.finfo(kind).eps) for kind in (np.float64,
 
 
 def data(value: ArrayLike, name: str) -> Array:
-    array = np.asarray(value)
+    if np.ma.is_masked(value):
+        raise DomainError(
+            f"{name} with masked entries", "a number in each place", "fill them, or drop the rows"
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise DomainError(f"{name}: {error}"[:120], "a matrix (n, d)") from None
     if array.dtype == object or array.dtype.kind not in "fiub":
-        raise DomainError(f"{name} of dtype {array.dtype}", "real numbers", "convert to float64")
+        remedy = f"{name}.toarray()" if hasattr(value, "toarray") else "convert to float64"
+        raise DomainError(
+            f"{name} of type {type(value).__name__}, dtype {array.dtype}", "real numbers", remedy
+        )
     if array.ndim != 2:
         raise DomainError(
             f"{name} of shape {array.shape}",
@@ -64,6 +77,25 @@ class Inputs:
         """The one value of all ``q``, if there is one."""
         middle = float(np.median(self.q))
         return middle if float(np.max(np.abs(self.q - middle))) <= self.spread * middle else None
+
+
+@dataclass(frozen=True)
+class Task:
+    """Matrices asked for: the kernels (0: NNGP, 1: NTK) of the rows of ``one`` and ``two``.
+
+    ``two is one``: they are symmetric. ``step`` hears how many rows are done.
+    """
+
+    layers: tuple[Layer, ...]
+    one: Inputs
+    two: Inputs
+    kernels: tuple[int, ...]
+    dtype: np.dtype
+    step: Callable[[int], None]
+
+    def matrices(self) -> list[NDArray[np.floating]]:
+        """A matrix for each kernel, to be filled."""
+        return [np.empty((len(self.one.q), len(self.two.q)), self.dtype) for _ in self.kernels]
 
 
 def defect(one: Inputs, two: Inputs, rows: Index, columns: Index, sign: Array) -> Array:

@@ -20,7 +20,7 @@ from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
 
 FOLDER = "ANALYTIC_NTK_CACHE"
 """The variable of the environment; without it nothing is written."""
-FORMAT = "1"
+FORMAT = "2"
 """Changed whenever the polynomials, or what is written of them, change."""
 Arrays = dict[str, NDArray[np.float64]]
 

@@ -95,15 +95,18 @@ def _covariances(one: Inputs, two: Inputs, rows: Index, columns: Index, cosines:
     q11, q22 = one.q[rows], two.q[columns]
     root = np.sqrt(q11) * np.sqrt(q22)
     apart = 1.0 - np.abs(cosines)
+    distance = q11 + q22 - 2.0 * root * cosines
     near = np.flatnonzero(np.abs(cosines) > NEAR)
     step = max(1, (1 << 20) // one.direction.shape[1])
     for begin in range(0, len(near), step):
         chosen = near[begin : begin + step]
-        apart[chosen] = defect(one, two, rows[chosen], columns[chosen], np.sign(cosines[chosen])[:, None])
+        i, j = rows[chosen], columns[chosen]
+        apart[chosen] = defect(one, two, i, j, np.sign(cosines[chosen])[:, None])
+        distance[chosen] = np.mean((one.data[i] - two.data[j]) ** 2, axis=1)
     gap = root * apart
     q12 = np.copysign(root - gap, cosines)
     zero = root == 0
     gap[zero], q12[zero] = 0.0, 0.0
     equal = (apart == 0.0) & (q11 == q22) & (cosines > 0)
     q12[equal] = q11[equal]
-    return Pair(q11, q22, q12, np.zeros_like(q12), gap)
+    return Pair(q11, q22, q12, np.zeros_like(q12), gap, distance)

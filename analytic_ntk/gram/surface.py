@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -89,51 +89,75 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """One kernel on a pair of cells, by coefficients of powers of ``t``.
+    """One kernel on a pair of cells.
 
-    ``coefficients``: ``(degree + 1, length)``; row ``a`` belongs to ``T_a(x1)`` and holds, for each ``b``,
-    those of ``rho >= 0`` and then those of ``rho < 0``, ``sizes[b]`` each. ``error``: the largest deviation
-    seen from the recursion, relative to ``sqrt(K(x,x) K(y,y))``.
+    ``chebyshev`` ``(a, b, 2, k)``: coefficients of ``T_a(x1) T_b(x2) T_k(t)`` for ``rho >= 0`` and
+    ``rho < 0``. ``error``: the largest deviation seen from the recursion, relative to
+    ``sqrt(K(x,x) K(y,y))``.
     """
 
-    coefficients: Array
-    sizes: tuple[int, ...]
+    chebyshev: Array
     zone: Zone
     error: float
 
-    def rounded(self, dtype: np.dtype) -> Surface:
-        """With only the coefficients that a float type can see."""
-        return _rounded(self, dtype)
+    def strip(self, low: float, high: float, small: float) -> Strip:
+        """The kernel where ``x2`` is from ``low`` to ``high``: fewer ``b``, and powers of ``t``."""
+        count = self.chebyshev.shape[1]
+        nodes = np.cos(np.pi * np.arange(count) / (count - 1))
+        inner = (low + high) / 2.0 + (high - low) / 2.0 * nodes
+        matrix = _chebyshev(chebvander(inner, count - 1), 0)  # (new b, b)
+        local = np.einsum("absk,nb->ansk", self.chebyshev, matrix, optimize=True)
+        seen = np.abs(local).max(axis=(0, 2)) > small
+        kept = [int(np.flatnonzero(row)[-1]) + 1 if row.any() else 0 for row in seen]
+        while len(kept) > 1 and kept[-1] == 0:
+            kept.pop()
+        sizes = [max(GROUP, size + -size % GROUP) for size in kept]
+        columns = [
+            np.pad(_powers(local[:, b, :, :size]), ((0, 0), (0, 0), (0, padded - size)))
+            for b, (size, padded) in enumerate(zip(kept, sizes, strict=True))
+        ]
+        flat = np.concatenate([column.reshape(len(local), -1) for column in columns], axis=1)
+        return Strip(flat, tuple(sizes), low, high)
+
+    @cached_property
+    def whole(self) -> Strip:
+        return self.strip(-1.0, 1.0, SMALL)
 
     def at(self, first: Array, second: Array, w: Array, negative: NDArray[np.bool_]) -> Array:
         """Values at places of the cells, pair by pair."""
-        rows = chebvander(first, len(self.coefficients) - 1) @ self.coefficients
-        basis = chebvander(second, len(self.sizes) - 1)
+        rows = chebvander(first, len(self.chebyshev) - 1) @ self.whole.coefficients
+        basis = self.whole.basis(second)
         t = variable(w, self.zone)
         total, begin = np.zeros_like(t), 0
-        for b, size in enumerate(self.sizes):
+        for b, size in enumerate(self.whole.sizes):
             both = rows[:, begin : begin + 2 * size].reshape(-1, 2, size)
             chosen = np.where(negative[:, None], both[:, 1], both[:, 0])
             value = np.zeros_like(t)
             for k in range(size - 1, -1, -1):
                 value = value * t + chosen[:, k]
-            total += value * basis[:, b]
+            total += value * basis[b]
             begin += 2 * size
         return total
 
 
-@lru_cache(maxsize=256)
-def _rounded(surface: Surface, dtype: np.dtype) -> Surface:
-    seen = np.finfo(dtype).eps / 8
-    columns, sizes, begin = [], [], 0
-    for size in surface.sizes:
-        both = surface.coefficients[:, begin : begin + 2 * size].reshape(-1, 2, size)
-        begin += 2 * size
-        large = np.flatnonzero(np.abs(both).max(axis=(0, 1)) > seen)
-        keep = -(-(int(large[-1]) + 1) // GROUP) * GROUP if len(large) else 0
-        columns.append(both[..., :keep].reshape(len(both), -1))
-        sizes.append(keep)
-    return Surface(np.concatenate(columns, axis=1), tuple(sizes), surface.zone, surface.error)
+class Strip(NamedTuple):
+    """A surface where ``low <= x2 <= high``.
+
+    ``coefficients``: ``(degree + 1, length)``; row ``a`` belongs to ``T_a(x1)`` and holds, for each ``b``,
+    those of powers of ``t`` for ``rho >= 0`` and then for ``rho < 0``, ``sizes[b]`` each; ``b`` belongs to
+    ``T_b`` of the place in the strip.
+    """
+
+    coefficients: Array
+    sizes: tuple[int, ...]
+    low: float
+    high: float
+
+    def basis(self, second: Array) -> Array:
+        """``T_b`` at places of the cell, ``(b, places)``."""
+        width = self.high - self.low
+        inner = (2.0 * second - (self.low + self.high)) / width if width else np.zeros_like(second)
+        return np.ascontiguousarray(chebvander(inner, len(self.sizes) - 1).T)
 
 
 Surfaces = dict[tuple[Cell, Cell], tuple[Surface, Surface]]
@@ -179,8 +203,8 @@ def _surfaces(layers: tuple[Layer, ...], among: tuple[Cell, ...], zone: Zone) ->
         found = {}
         for number, pair in enumerate(pairs):
             for k, surface in enumerate(made[pair]):
-                found[f"c{number} {k}"] = surface.coefficients
-                found[f"s{number} {k}"] = np.array([surface.error, *surface.sizes])
+                found[f"c{number} {k}"] = surface.chebyshev
+                found[f"e{number} {k}"] = np.array(surface.error)
         return found
 
     found = kept(layers, f"surfaces {zone} {among}", make)
@@ -188,8 +212,7 @@ def _surfaces(layers: tuple[Layer, ...], among: tuple[Cell, ...], zone: Zone) ->
         return None
 
     def surface(number: int, k: int) -> Surface:
-        error, *sizes = found[f"s{number} {k}"].tolist()
-        return Surface(found[f"c{number} {k}"], tuple(map(int, sizes)), zone, error)
+        return Surface(found[f"c{number} {k}"], zone, float(found[f"e{number} {k}"]))
 
     return {pair: (surface(number, 0), surface(number, 1)) for number, pair in enumerate(pairs)}
 
@@ -213,7 +236,7 @@ def _made(layers: tuple[Layer, ...], among: tuple[Cell, ...], zone: Zone) -> Sur
             ((b, a), np.swapaxes(coefficients, 1, 2), (second, first)),
         ):
             kernels = [
-                _checked(_compressed(kernel, zone), w, sign, places, value)
+                _checked(Surface(kernel, zone, 0.0), w, sign, places, value)
                 for kernel, value in zip(turned, expected, strict=True)
             ]
             if kernels[0] is None or kernels[1] is None:
@@ -227,10 +250,10 @@ def _checked(
 ) -> Surface | None:
     """With its error, if that is small and no digits are lost to large coefficients."""
     error = float(np.abs(surface.at(*places, w, sign < 0) - truth).max())
-    rows = chebvander(places[0], len(surface.coefficients) - 1) @ surface.coefficients
+    rows = chebvander(places[0], len(surface.chebyshev) - 1) @ surface.whole.coefficients
     if not (error <= ERROR and np.abs(rows).sum(axis=1).max() <= STABLE):
         return None
-    return Surface(surface.coefficients, surface.sizes, surface.zone, error)
+    return replace(surface, error=error)
 
 
 def _fitted(layers: tuple[Layer, ...], among: tuple[Cell, ...], zone: Zone) -> Array | None:
@@ -275,22 +298,6 @@ def _chebyshev(values: Array, axis: int) -> Array:
     found = np.moveaxis(dct(values, type=1, axis=axis) / order, axis, -1)
     found[..., [0, -1]] /= 2.0
     return np.moveaxis(found, -1, axis)
-
-
-def _compressed(chebyshev: Array, zone: Zone) -> Surface:
-    """Without what is small: for each ``b`` only so many powers as matter, for all ``a`` and both signs."""
-    seen = np.abs(chebyshev).max(axis=(0, 2)) > SMALL  # (b, k)
-    kept = [int(np.flatnonzero(row)[-1]) + 1 if row.any() else 0 for row in seen]
-    while len(kept) > 1 and kept[-1] == 0:
-        kept.pop()
-    columns, sizes = [], []
-    for b, size in enumerate(kept):
-        padded = max(GROUP, size + -size % GROUP)
-        powers = np.zeros((*chebyshev.shape[:1], 2, padded))
-        powers[..., :size] = _powers(chebyshev[:, b, :, :size])
-        columns.append(powers.reshape(len(powers), -1))
-        sizes.append(padded)
-    return Surface(np.concatenate(columns, axis=1), tuple(sizes), zone, 0.0)
 
 
 def _powers(chebyshev: Array) -> Array:

@@ -11,27 +11,28 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, local
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytic_ntk.gram.curve import Curve, rounded
+from analytic_ntk.gram.curve import Curve, rounded, tables
 from analytic_ntk.gram.inputs import Inputs, defect
 
 Array = NDArray[np.floating]
 Places = NDArray[np.intp]
-"""``(3, count)``: rows, columns, and 1 for a negative correlation."""
+"""``(2, count)``: rows and columns."""
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-Evaluate = Callable[[Array, list[Array], int], Places | None]
-"""From a block of correlations to the blocks of the kernels, in the first so many columns; the places near
-``rho = +-1``, unless they are too many."""
+Evaluate = Callable[[Array, int, list[Array], int], None]
+"""From a panel of correlations, so many columns of it, to blocks of the kernels, from a column on."""
 ROWS = 256
 """Rows of a block: a product packs its right factor anew for each."""
 FEW_ROWS = 64
 """For matrices of less than eight such blocks. Neither depends on the threads, so neither do the values."""
+PANEL = 1024
+"""Columns of a panel: it stays in the cache."""
 BATCH = 1 << 16
 CACHED = 1 << 13
 """Values that numpy takes through all coefficients at a time: they stay in the cache."""
@@ -53,32 +54,32 @@ def fill(
     ``scaled``: the curves times ``sqrt(q11 q22)``. ``step`` is called with the number of rows done.
     """
     dtype = matrices[0].dtype
-    first = one.direction.astype(dtype)
-    second = first if two is one else np.ascontiguousarray(two.direction, dtype=dtype)
+    products = Products(one.direction, two.direction, dtype)
     seen = [rounded(curve, dtype) for curve in curves]
-    evaluate = _compiled(seen, dtype) if COMPILED else _plain(seen)
-    size = rows_of_a_block(len(first))
+    evaluate = (_compiled(seen, dtype) if COMPILED else None) or _plain(seen)
+    n, size = len(one.q), rows_of_a_block(len(one.q))
 
     def block(start: int) -> int:
-        stop = min(start + size, len(first))
-        width = stop if two is one else len(second)
-        tiles = [matrix[start:stop] for matrix in matrices]
-        rho = tiles[-1]  # the last kernel takes the place of the product
-        np.matmul(first[start:stop], second[:width].T, out=rho[:, :width])
-        places = evaluate(rho, tiles, width)
-        if places is None:  # more than there was room for
-            places = _near(np.matmul(first[start:stop], second[:width].T))
-        if places.shape[1]:
-            _redo(seen, tiles, one, two, start, places)
-        if scaled:
-            with np.errstate(over="ignore"):  # seen at the end
-                for tile in tiles:
-                    tile[:, :width] *= roots[0][start:stop, None]
-                    tile[:, :width] *= roots[1][:width]
-        return stop - start
+        rows = slice(start, min(start + size, n))
+        width = rows.stop if two is one else len(two.q)
+        tiles = [matrix[rows] for matrix in matrices]
+        for begin in range(0, width, PANEL):
+            columns = slice(begin, min(begin + PANEL, width))
+            rho = products.of(rows, columns)
+            evaluate(rho, columns.stop - begin, tiles, begin)
+            near = near_places(rho, columns.stop - begin, NEAR)
+            if near.shape[1]:
+                negative = rho[near[0], near[1]] < 0
+                _redo(seen, tiles, one, two, start, near + np.array([[0], [begin]]), negative)
+            if scaled:
+                with np.errstate(over="ignore"):  # seen at the end
+                    factors = np.multiply.outer(roots[0][rows], roots[1][columns])
+                    for tile in tiles:
+                        tile[:, columns] *= factors
+        return rows.stop - start
 
     roots = [np.sqrt(inputs.q).astype(dtype) for inputs in (one, two)]
-    starts = range(0, len(first), size)
+    starts = range(0, n, size)
     with one_thread_each():
         for count in on_threads(block, starts) if COMPILED else map(block, starts):
             step(count)
@@ -91,9 +92,44 @@ def rows_of_a_block(count: int) -> int:
     return ROWS if count >= 8 * ROWS else FEW_ROWS
 
 
-def _near(rho: Array) -> Places:
-    rows, columns = np.nonzero(np.abs(rho) > NEAR)
-    return np.array([rows, columns, rho[rows, columns] < 0])
+class Products:
+    """Correlations of blocks of rows.
+
+    Each depends on its two rows alone: BLAS sums in another order where a block is not whole, so blocks are
+    filled up with rows that are not asked for.
+    """
+
+    def __init__(self, first: Array, second: Array, dtype: np.dtype) -> None:
+        self.first = np.pad(first.astype(dtype, copy=False), ((0, FEW_ROWS), (0, 0)))
+        same = second is first
+        self.second = (
+            self.first if same else np.pad(second.astype(dtype, copy=False), ((0, FEW_ROWS), (0, 0)))
+        )
+        self.own = local()
+
+    def of(self, rows: slice, columns: slice) -> Array:
+        """``(rows, columns and some more)``, until the next call in the same thread."""
+        some, more = (self._whole(part) for part in (rows, columns))
+        height, width = some.stop - some.start, more.stop - more.start
+        if not hasattr(self.own, "place") or self.own.place.size < height * width:
+            self.own.place = np.empty(max(height * width, ROWS * PANEL), self.first.dtype)
+        rho = self.own.place[: height * width].reshape(height, width)
+        np.matmul(self.first[some], self.second[more].T, out=rho)
+        return rho[: rows.stop - rows.start]
+
+    @staticmethod
+    def _whole(part: slice) -> slice:
+        size = part.stop - part.start
+        return slice(part.start, part.start + size + -size % FEW_ROWS)
+
+
+def near_places(rho: Array, width: int, bound: float) -> Places:
+    """Where the first ``width`` columns are beyond a bound in size."""
+    if COMPILED:
+        from analytic_ntk.gram import compiled
+
+        return np.asarray(compiled.near(rho, width, rho.dtype.type(bound)))
+    return np.array(np.nonzero(np.abs(rho[:, :width]) > bound))
 
 
 def _redo(
@@ -103,10 +139,11 @@ def _redo(
     two: Inputs,
     start: int,
     places: Places,
+    negative: NDArray[np.bool_],
 ) -> None:
     for begin in range(0, places.shape[1], BATCH):
-        i, j, sign = places[:, begin : begin + BATCH]
-        sign = sign.astype(bool)
+        i, j = places[:, begin : begin + BATCH]
+        sign = negative[begin : begin + BATCH]
         w = _separation(one, two, i + start, j, sign)
         for curve, tile in zip(curves, tiles, strict=True):
             tile[i, j] = curve.at(w, sign)
@@ -128,42 +165,36 @@ def _separation(
     return np.sqrt(defect(one, two, rows, columns, signs[:, None]))
 
 
-def _compiled(curves: list[Curve], dtype: np.dtype) -> Evaluate:
+def _compiled(curves: list[Curve], dtype: np.dtype) -> Evaluate | None:
     from analytic_ntk.gram import compiled
 
-    numbers = tuple(dtype.type(value) for value in (0, 1, 2))
+    together = 2 if len({curve.roots for curve in curves}) == 1 else 1
     known = []
-    for curve in curves:
-        coefficients, monomial = curve.padded(dtype)
-        known.append((compiled.powers if monomial else compiled.chebyshev, coefficients, curve.roots))
+    for start in range(0, len(curves), together):
+        chosen = slice(start, start + together)
+        found = tables(tuple(curves[chosen]), dtype)
+        if found is None:
+            return None
+        numbers = tuple(dtype.type(value) for value in (0, 1, 2, found.shape[1] // 2))
+        known.append((chosen, found, curves[start].roots, numbers))
 
-    nowhere = np.empty((3, 0), np.intp)
-    bound = dtype.type(NEAR)
-
-    def evaluate(rho: Array, tiles: list[Array], width: int) -> Places | None:
-        places = np.empty((3, 4 * len(rho)), np.intp)
-        count = 0
-        for k, ((rule, coefficients, roots), tile) in enumerate(zip(known, tiles, strict=True)):
-            found = rule(rho, tile, width, coefficients, roots, numbers, bound, nowhere if k else places)
-            count = count if k else found
-        return places[:, :count] if count <= places.shape[1] else None
+    def evaluate(rho: Array, width: int, tiles: list[Array], start: int) -> None:
+        for chosen, found, roots, numbers in known:
+            compiled.pieces(rho, width, tuple(tiles[chosen]), start, found, roots, numbers)
 
     return evaluate
 
 
 def _plain(curves: list[Curve]) -> Evaluate:
-    def evaluate(rho: Array, tiles: list[Array], width: int) -> Places | None:
-        places = _near(rho[:, :width])
+    def evaluate(rho: Array, width: int, tiles: list[Array], start: int) -> None:
         rows = max(1, CACHED // width)
-        for start in range(0, len(rho), rows):
-            part = rho[start : start + rows, :width]
-            outs = [tile[start : start + rows, :width] for tile in tiles]
-            signs = [part >= 0, part < 0]
-            w = [np.sqrt(np.maximum(1 - np.abs(part[sign]), 0)) for sign in signs]
-            for curve, out in zip(curves, outs, strict=True):  # the last takes the place of rho
-                for k, sign in enumerate(signs):
-                    out[sign] = curve.on(w[k], k)
-        return places
+        for row in range(0, len(rho), rows):
+            part = rho[row : row + rows, :width]
+            outs = [tile[row : row + rows, start : start + width] for tile in tiles]
+            for k, sign in enumerate((part >= 0, part < 0)):
+                w = np.sqrt(np.maximum(1 - np.abs(part[sign]), 0))
+                for curve, out in zip(curves, outs, strict=True):
+                    out[sign] = curve.on(w, k)
 
     return evaluate
 

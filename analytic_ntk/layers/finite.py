@@ -168,7 +168,10 @@ class FiniteNetwork:
     def with_parameters(self, theta: Array) -> FiniteNetwork:
         """The same network at other parameters, a vector as long as :attr:`parameters`."""
         xp = namespace(self._some)
-        theta = xp.asarray(theta, dtype=self._some.dtype)
+        if xp.__name__ == "torch" and isinstance(theta, xp.Tensor):  # asarray warns where gradients pass
+            theta = theta.to(self._some.dtype)
+        else:
+            theta = xp.asarray(theta, dtype=self._some.dtype)
         length = sum(int(np.prod(p.shape)) for p in self._arrays)
         if tuple(theta.shape) != (length,):
             raise DomainError(f"parameters of shape {tuple(theta.shape)}", f"shape ({length},)")

@@ -47,7 +47,8 @@ class Float64:
             return np.asarray(scale * pair.gap)
         # det(scale S + shift 1 1^T) = scale^2 det S + scale shift E(u - v)^2
         det = pair.gap * (pair.gap + 2.0 * np.abs(pair.q12))
-        det = scale * (scale * det + shift * _distance(pair))
+        distance = _distance(pair) if pair.distance is None else pair.distance
+        det = scale * (scale * det + shift * distance)
         return _gap_from(det, scale * pair.q11 + shift, scale * pair.q22 + shift, scale * pair.q12 + shift)
 
     def gap_after_sum(self, pair: Pair, other: Pair) -> Array:
@@ -89,7 +90,7 @@ class Float64:
 
 
 def _distance(pair: Pair) -> Array:
-    """``E (u - v)^2``."""
+    """``E (u - v)^2``, as far as the variances tell."""
     norms = np.sqrt(pair.q11) - np.sqrt(pair.q22)
     return np.where(
         pair.q12 >= 0, norms * norms + 2.0 * pair.gap, pair.q11 + pair.q22 + 2.0 * np.abs(pair.q12)
