@@ -13,6 +13,7 @@ from itertools import product
 from analytic_ntk.activation import Activation
 from analytic_ntk.bounds.eigenvalue import LowerBound, Zonal, gershgorin_bound, khatri_rao_bound
 from analytic_ntk.bounds.separation import separation, separation_bound
+from analytic_ntk.display import Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber
@@ -30,7 +31,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Shown):
     """``lambda_min`` of ``count`` points of the unit sphere of ``R^dim`` (enclosed), and its lower bounds."""
 
     activation: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 
 UNIT = 2.0**-53
@@ -19,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class EigenvalueBounds:
+class EigenvalueBounds(Shown):
     """``lower <= lambda_min <= upper``, for every symmetric matrix within ``entry_error`` of the given one.
 
     Rigorous for that set of matrices; whether the true kernel matrix belongs to it rests on the entry error

@@ -25,6 +25,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers.units import require_count
@@ -51,7 +52,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Groups:
+class Groups(Shown):
     """The groups of directions in the limit; ``spectrum`` is that of ``f_L`` on the unit-trace sphere.
 
     ``eigenvalues[k]``: of the feature covariance, ``dim`` times the kernel's. ``gap``: a lower bound of the
@@ -213,7 +214,7 @@ def directions(network: Antisymmetric, X: Any, count: int) -> Directions:
 
 
 @dataclass(frozen=True)
-class GapTest:
+class GapTest(Shown):
     """Where the eigenvalues on a pool fall most: ``largest_at`` is the number of those before the largest
     ratio of neighbours (among the first ``window`` ratios); ``ratio`` is that after the ``count``-th, the
     predicted place."""

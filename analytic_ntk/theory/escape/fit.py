@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers.arrays import Array, namespace
 from analytic_ntk.layers.units import require_count, require_rng
@@ -82,7 +83,7 @@ class Objective:
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class Fit(Shown):
     """What training gave. ``train_error``, ``regulariser``: means over the samples and over the pool.
 
     ``error``: distance from the target under Gaussian inputs by degree, exact for the network found

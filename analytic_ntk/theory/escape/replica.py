@@ -14,6 +14,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers.units import require_count
 from analytic_ntk.theory.escape.antisymmetric import draw
@@ -39,7 +40,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Shown):
     """One training: what was asked, and what came out (see :class:`~analytic_ntk.theory.escape.fit.Fit`)."""
 
     question: Question
@@ -53,7 +54,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(Shown):
     """Over the seeds of one question: means, and half widths of 95 % intervals (Student, over seeds)."""
 
     samples: int

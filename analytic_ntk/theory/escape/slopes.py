@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers.units import require_count
 from analytic_ntk.theory.escape.fit import Convert
@@ -29,7 +30,7 @@ MOST_SIZES = 30
 
 
 @dataclass(frozen=True, eq=False)
-class SampleSlope:
+class SampleSlope(Shown):
     """``samples[i, seed]``: where the test error falls to ``threshold`` in ``dims[i]``.
 
     ``slope``: of ``log samples`` over ``log dim``, with half the width of its 95 % interval (over the seeds

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers.units import require_count, require_rng
 from analytic_ntk.theory.escape.antisymmetric import Antisymmetric
@@ -114,7 +115,7 @@ def linear_plus_square(dim: int, rng: np.random.Generator) -> Target:
 
 
 @dataclass(frozen=True, eq=False)
-class HermiteError:
+class HermiteError(Shown):
     """``by_degree[p]``: the mean square of the part of degree ``p`` of ``f - target``, exact up to rounding.
 
     ``dense`` is the sum over the degrees up to the target's ``dense_degree``; ``sparse`` that over its other

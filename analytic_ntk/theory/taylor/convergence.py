@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers import Dense, Nonlinearity
 from analytic_ntk.layers.units import require_count, require_rng
@@ -22,7 +23,7 @@ SIGMAS = 4.0
 
 
 @dataclass(frozen=True)
-class Rate:
+class Rate(Shown):
     """``distance[i]``: the root mean square over draws of ``|K_m - K|_F/|K|_F`` at ``widths[i]``.
 
     ``exponent``: the slope ``p`` of ``distance ~ m^p`` in logarithms (weighted least squares). Errors are
