@@ -12,7 +12,7 @@ import sympy as sp
 from flint import acb, arb
 
 from analytic_ntk.arithmetic.bivariate import phi2_cdf, phi_cdf
-from analytic_ntk.arithmetic.functions import BallEvaluated, Phi, is_zero
+from analytic_ntk.arithmetic.functions import BallEvaluated, Phi, is_zero, powered
 
 
 class ConditionalPhi(BallEvaluated):
@@ -52,6 +52,7 @@ class ConditionalPhi(BallEvaluated):
         h, k, r = self.args
         return ConditionalPhi(sp.conjugate(h), sp.conjugate(k), r)
 
+    @powered
     def _latex(self, printer: Any) -> str:
         h, k, r = (printer._print(arg) for arg in self.args)
         over = rf"\sqrt{{1-\left({r}\right)^2}}"
@@ -97,6 +98,7 @@ class Ridge(BallEvaluated):
         h, k, r = self.args
         return Ridge(sp.conjugate(h), sp.conjugate(k), r)
 
+    @powered
     def _latex(self, printer: Any) -> str:
         h, k, r = (printer._print(arg) for arg in self.args)
         return (
@@ -154,6 +156,7 @@ class Phi2(BallEvaluated):
         h, k, r = self.args
         return Phi2(sp.conjugate(h), sp.conjugate(k), r)
 
+    @powered
     def _latex(self, printer: Any) -> str:
         h, k, r = (printer._print(arg) for arg in self.args)
         return rf"\Phi_2\left({h},{k};{r}\right)"
@@ -182,6 +185,7 @@ class RealPart(BallEvaluated):
     def _eval_is_extended_real(self) -> bool | None:
         return True
 
+    @powered
     def _latex(self, printer: Any) -> str:
         return rf"\operatorname{{Re}}\left({printer._print(self.args[0])}\right)"
 
@@ -237,6 +241,7 @@ class Angle(BallEvaluated):
     def _eval_is_nonnegative(self) -> bool:
         return True
 
+    @powered
     def _latex(self, printer: Any) -> str:
         a, b, c = self.args
         ratio = printer._print(c / sp.sqrt(a * b))

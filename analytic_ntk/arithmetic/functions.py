@@ -5,6 +5,7 @@ They differentiate, print in LaTeX and evaluate to any precision through ball ar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import sympy as sp
@@ -33,6 +34,16 @@ def number_from_ball(value: arb | acb, bits: int) -> sp.Expr:
 
 def is_numeric(*args: sp.Expr) -> bool:
     return all(arg.is_number for arg in args)
+
+
+def powered(latex: Callable[[Any, Any], str]) -> Callable[..., str]:
+    """A ``_latex`` method that prints its power too: sympy hands it the exponent, in LaTeX already."""
+
+    def method(self: Any, printer: Any, exp: str | None = None) -> str:
+        text = latex(self, printer)
+        return text if exp is None else rf"\left({text}\right)^{{{exp}}}"
+
+    return method
 
 
 class BallEvaluated(sp.Function):
@@ -92,6 +103,7 @@ class Phi(BallEvaluated):
     def _eval_rewrite_as_erf(self, h: sp.Expr, **_: Any) -> sp.Expr:
         return (1 + sp.erf(h / sp.sqrt(2))) / 2
 
+    @powered
     def _latex(self, printer: Any) -> str:
         return rf"\Phi\left({printer._print(self.args[0])}\right)"
 
@@ -135,6 +147,7 @@ class sigmoid(BallEvaluated):
     def _eval_rewrite_as_exp(self, z: sp.Expr, **_: Any) -> sp.Expr:
         return 1 / (1 + sp.exp(-z))
 
+    @powered
     def _latex(self, printer: Any) -> str:
         return rf"\sigma\left({printer._print(self.args[0])}\right)"
 
@@ -166,5 +179,6 @@ class softplus(BallEvaluated):
     def _eval_rewrite_as_exp(self, z: sp.Expr, **_: Any) -> sp.Expr:
         return sp.log(1 + sp.exp(z))
 
+    @powered
     def _latex(self, printer: Any) -> str:
         return rf"\operatorname{{softplus}}\left({printer._print(self.args[0])}\right)"

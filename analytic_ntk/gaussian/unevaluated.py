@@ -8,7 +8,7 @@ import sympy as sp
 from flint import arb
 from sympy.core.function import ArgumentIndexError
 
-from analytic_ntk.arithmetic.functions import number_from_ball, number_to_ball
+from analytic_ntk.arithmetic.functions import number_from_ball, number_to_ball, powered
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import DomainError, NoClosedFormError
 from analytic_ntk.gaussian import quadrature
@@ -104,6 +104,7 @@ class Dual(sp.Function):
     def _eval_is_extended_real(self) -> bool | None:
         return True
 
+    @powered
     def _latex(self, printer: Any) -> str:
         f, g = self._functions
         a, b, c = self.args[2:]

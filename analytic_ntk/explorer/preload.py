@@ -1,0 +1,21 @@
+"""Loaded once by the process from which the workers are forked: what is slow to load or to begin with."""
+
+from __future__ import annotations
+
+import os
+
+from analytic_ntk.explorer.panels import SUBJECTS
+from analytic_ntk.explorer.view import View
+
+WARM = "ANALYTIC_NTK_EXPLORER_WARM"
+"""Set in the environment of that process; elsewhere loading this module does nothing more."""
+
+
+def warm() -> None:
+    """Go once through every panel that is quick for a simple activation."""
+    for subject in SUBJECTS:
+        subject.of(View(activation="relu", depth=1, width=4))
+
+
+if os.environ.pop(WARM, ""):
+    warm()
