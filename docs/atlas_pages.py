@@ -23,7 +23,7 @@ from pictures import COLOURS, GREY
 import analytic_ntk
 from analytic_ntk import Activation, activations
 from analytic_ntk.atlas import Article, Entry, entry
-from analytic_ntk.atlas.articles import DEEP, DEPTHS
+from analytic_ntk.atlas.articles import DEEP
 from analytic_ntk.errors import AnalyticNTKError
 from analytic_ntk.notation import LATEX_NAMES
 from analytic_ntk.report.curves import curves_of
@@ -100,7 +100,7 @@ def escaped(text: str) -> str:
 
 def pictures(phi: Activation, found: Entry) -> Iterator[tuple[str, Figure]]:
     """The figures of a page by the article they stand in."""
-    curves = curves_of(phi, max(DEPTHS), *DEEP)
+    curves = curves_of(phi, 3, *DEEP)
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.subplots()
     phi.plot(axes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,10 +10,13 @@ from sphinx.application import Sphinx
 
 import analytic_ntk
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
 from atlas_pages import write_all
 from floors import write as write_floors
 from pictures import draw
+
+os.environ["PYTHONPATH"] = str(HERE.parent)  # the notebooks run on the package that the pages describe
 
 project = "analytic_ntk"
 author = "the analytic_ntk authors"

@@ -13,7 +13,11 @@ def floors() -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Name of each floor and its lines of modules, the ground first."""
     tree = ast.parse((ROOT / "tests" / "test_floors.py").read_text(encoding="utf-8"))
     for node in tree.body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "FLOORS":
+        if (
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and node.target.id == "FLOORS"
+        ):
             assert node.value is not None
             found: tuple[tuple[str, tuple[str, ...]], ...] = ast.literal_eval(node.value)
             return found
