@@ -177,7 +177,7 @@ def row(record: activations.Entry, found: Entry) -> str:
     edge = found["edge"].section.table
     values = ", ".join(f"{name[0]} = {value}" for name, value, _ in edge.rows) if edge else "none"
     cells = (
-        f"[{escaped(found.title)}]({record.name}.md)",
+        f"[{escaped(found.title)}](atlas/{record.name}.md)",
         escaped(record.description),
         found["properties"].data["parity"] or "",
         "yes" if closed else "no",

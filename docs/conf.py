@@ -10,13 +10,14 @@ from sphinx.application import Sphinx
 
 import analytic_ntk
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 from atlas_pages import write_all
 from floors import write as write_floors
 from pictures import draw
 
-os.environ["PYTHONPATH"] = str(HERE.parent)  # the notebooks run on the package that the pages describe
+os.environ["PYTHONPATH"] = str(
+    Path(__file__).resolve().parent.parent
+)  # the notebooks run on the package that the pages describe
 
 project = "analytic_ntk"
 author = "the analytic_ntk authors"

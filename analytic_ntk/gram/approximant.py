@@ -48,6 +48,11 @@ SMALL = 1e-16
 """Singular values and coefficients below this, relative to the largest, are left out."""
 ERROR = 4e-13
 """The largest deviation from the float64 expectations that is let through."""
+MOST = 160_000
+"""Expectations that are computed for one approximant, at most: at large variances each takes 1e-3 s."""
+LARGEST = 4096.0
+"""No polynomials are sought for variances beyond: of saturating functions none are found above 100, and each
+expectation takes ever longer."""
 _MOST_ZEROS = 12
 
 
@@ -122,6 +127,8 @@ def approximant(activation: Activation, largest: float) -> Approximant | None:
         return None
     if activation.homogeneity is not None:
         return _built(activation, np.inf)
+    if largest > LARGEST:
+        return None
     limit = float(min(activation.max_variance, activation.derivative_max_variance))
     wanted = max(4.0 ** np.ceil(0.5 * np.log2(largest)) if largest > 0 else 0.0, 4.0)
     return _built(activation, float(np.sqrt(wanted if wanted < limit else np.sqrt(largest * limit))))
@@ -189,17 +196,17 @@ def _order(pieces: Pieces) -> int | None:
     return min(found) if found else None
 
 
-def _nodes(count: int) -> Array:
+def nodes(count: int) -> Array:
     return np.cos(np.pi * (np.arange(count) + 0.5) / count)
 
 
 def _roots(reach: float, count: int) -> Array:
     """The ``s`` of the nodes ``x``."""
-    return BEND * np.sinh(np.arcsinh(reach / BEND) * (1.0 + _nodes(count)) / 2.0)
+    return BEND * np.sinh(np.arcsinh(reach / BEND) * (1.0 + nodes(count)) / 2.0)
 
 
-def _chebyshev(values: Array, axis: int) -> Array:
-    """Coefficients from values at :func:`_nodes`."""
+def chebyshev(values: Array, axis: int) -> Array:
+    """Coefficients from values at :func:`nodes`."""
     count = values.shape[axis]
     found = np.moveaxis(dct(values, type=2, axis=axis) / count, axis, -1)
     found[..., 0] /= 2.0
@@ -210,29 +217,34 @@ def _fitted(activation: Activation, orders: tuple[int, int], reach: float, power
     signs = 1 if activation.parity else 2
     finite = reach < np.inf
     few = np.array([0.03, 0.6, 1.0]) * reach if finite else np.ones(1)
-    for order in ORDERS:
-        slopes = _slopes(activation, few[:, None], few, ((1.0 + _nodes(order + 1)) / 2.0) ** power, signs)
-        if np.abs(_chebyshev(slopes, 1)[:, -2:]).max() <= NOISE:
-            break
-    else:
+    delta = ((1.0 + nodes(ORDERS[-1] + 1)) / 2.0) ** power
+    order = _enough(slopes_at(activation, few[:, None], few, delta, signs), 1, ORDERS)
+    if order is None:
         return None
-    for degree in DEGREES if finite else (0,):
-        s = _roots(reach, degree + 1) if finite else np.ones(1)
-        slopes = _slopes(activation, s[:, None], few, np.array([0.0, 1e-3, 0.1, 0.8]), signs)
-        if not finite or np.abs(_chebyshev(slopes, 2)[:, :, -2:]).max() <= NOISE:
-            break
-    else:
-        return None
+    s = np.ones(1)
+    if finite:
+        s = _roots(reach, DEGREES[-1] + 1)
+        slopes = slopes_at(activation, s[:, None], few, np.array([0.0, 1e-3, 0.1, 0.8]), signs)
+        degree = _enough(slopes, 2, DEGREES)
+        if degree is None or (degree + 1) * (degree + 2) // 2 * (order + 1) * signs > MOST:
+            return None
+        s = _roots(reach, degree + 1)
     i, j = np.triu_indices(len(s))
-    half = _slopes(activation, s[i], s[j], ((1.0 + _nodes(order + 1)) / 2.0) ** power, signs)
+    half = slopes_at(activation, s[i], s[j], ((1.0 + nodes(order + 1)) / 2.0) ** power, signs)
     slopes = np.empty((*half.shape[:2], len(s), len(s)))
     slopes[..., i, j] = slopes[..., j, i] = half
     for axis in (1, 2, 3):
-        slopes = _chebyshev(slopes, axis)  # (signs, terms, s1, s2)
+        slopes = chebyshev(slopes, axis)  # (signs, terms, s1, s2)
     return _assembled(activation, orders, reach, power, s, slopes)
 
 
-def _slopes(activation: Activation, s1: Array, s2: Array, delta: Array, signs: int) -> Array:
+def _enough(values: Array, axis: int, degrees: tuple[int, ...]) -> int | None:
+    """The first degree at which the coefficients have fallen to rounding."""
+    sizes = np.moveaxis(np.abs(chebyshev(values, axis)), axis, 0).reshape(values.shape[axis], -1).max(axis=1)
+    return next((degree for degree in degrees if sizes[degree - 1 : degree + 1].max() <= NOISE), None)
+
+
+def slopes_at(activation: Activation, s1: Array, s2: Array, delta: Array, signs: int) -> Array:
     """``S`` on ``(signs, delta, ...)``, the last axes those of ``s1 s2``; nan where it is not finite."""
     known = float_expectations(activation)
     sign = np.reshape([1.0, -1.0][:signs], (-1, *[1] * (1 + (s1 * s2).ndim)))
@@ -259,8 +271,8 @@ def _assembled(
     i, j = (k.ravel() for k in np.indices((len(s), len(s))))
     opposite = known.pair(q[i], q[j], -s[i] * s[j], np.zeros(len(i))).dual.reshape(len(s), -1)
     flat = [opening, opposite / np.outer(rms, rms)]
-    flat = [_chebyshev(_chebyshev((m + m.T) / 2.0, 0), 1) for m in flat]
-    means = np.einsum("nk,skab->snab", _averages(slopes.shape[1], power), slopes)
+    flat = [chebyshev(chebyshev((m + m.T) / 2.0, 0), 1) for m in flat]
+    means = np.einsum("nk,skab->snab", averages(slopes.shape[1], power), slopes)
     stack = np.concatenate([*(m[None] for m in flat), *slopes, *means])
     unfolded = np.swapaxes(stack, 0, 1).reshape(len(s), -1)
     left, sizes, _ = np.linalg.svd(unfolded, full_matrices=False)
@@ -272,20 +284,20 @@ def _assembled(
     parity = {"even": 1, "odd": -1, None: 0}[activation.parity]
     return Approximant(
         orders, reach, power, parity,
-        _chebyshev(np.log(rms / s ** orders[0]), 0), _chebyshev(np.log(steep / s ** orders[1]), 0),
+        chebyshev(np.log(rms / s ** orders[0]), 0), chebyshev(np.log(steep / s ** orders[1]), 0),
         basis, opening, opposite, slopes[:, :keep], means[:, :keep], 0.0,
     )  # fmt: skip
 
 
-def _averages(terms: int, power: int) -> Array:
+def averages(terms: int, power: int) -> Array:
     """From ``S`` to ``A``, on coefficients: ``A(u) = int_0^1 p z^(p-1) S(u z) dz``, ``u = delta^(1/p)``."""
     z, weights = np.polynomial.legendre.leggauss(terms // 2 + 2)
     z, weights = (1.0 + z) / 2.0, weights / 2.0
-    u = (1.0 + _nodes(terms)) / 2.0
+    u = (1.0 + nodes(terms)) / 2.0
     values = np.einsum(
         "z,uzk->uk", weights * power * z ** (power - 1), chebvander(2.0 * np.outer(u, z) - 1.0, terms - 1)
     )
-    return _chebyshev(values, 0)
+    return chebyshev(values, 0)
 
 
 def _openings(activation: Activation, reach: float, count: int) -> Array:
@@ -303,8 +315,8 @@ def _openings(activation: Activation, reach: float, count: int) -> Array:
     weights = weights * np.exp(-z * z / 2.0) / np.sqrt(2.0 * np.pi)
     rms = np.sqrt(float_expectations(activation).second_moment(s * s))
     values = activation.pieces.float_function()(np.outer(s, z)) / rms[:, None] * np.sqrt(weights)
-    terms = _chebyshev(np.where(weights > 0, values, 0.0), 0)
-    place = _nodes(count)
+    terms = chebyshev(np.where(weights > 0, values, 0.0), 0)
+    place = nodes(count)
     above = place[:, None]
     differences = np.empty((len(terms), count, count))  # of T_n, divided by x1 - x2
     differences[0], differences[1] = 0.0, 1.0

@@ -22,8 +22,9 @@ LEAST = 1.0 / 32.0
 
 @dataclass(frozen=True)
 class Shape:
-    """What is not an array: the fields of :class:`~.approximant.Approximant`, and whether norms beyond
-    the reach are to be marked (they are refused where numbers can be read)."""
+    """What is not an array: the fields of :class:`~.approximant.Approximant`; whether norms beyond the reach
+    are to be marked (they are refused where numbers can be read); whether the tables are those of
+    :mod:`.array_levels`, for one norm."""
 
     orders: tuple[int, int]
     reach: float
@@ -31,6 +32,7 @@ class Shape:
     power: int
     parity: int
     guarded: bool
+    level: bool = False
 
 
 Tables = dict[str, Array]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.polynomial.chebyshev import chebder
 
+from analytic_ntk.errors import DomainError
 from analytic_ntk.gram.array_tools import device_of, library_of, product
 from analytic_ntk.layers.arrays import Array, namespace
 
@@ -159,3 +160,87 @@ def _transposed(core: Array, left: Array, right: Array, t: Array, upstream: Arra
         on_right = on_right + (here.mT @ left) @ core[k]
         above, here = double * above - here, above
     return on_left, on_right
+
+
+def differentiated_once(value: Array) -> Array:
+    """The array itself, for formulas whose first derivatives in it are right and no others: asked for a
+    second one, autograd raises :class:`DomainError`."""
+    library = library_of(value)
+    rule = _torch_once() if library == "torch" else _jax_once() if library == "jax" else None
+    return value if rule is None else rule(value)
+
+
+def _no_second_derivative() -> DomainError:
+    return DomainError(
+        "a second derivative of a kernel that is known at one norm only (breakpoints off 0, large variances)",
+        "first derivatives",
+    )
+
+
+@lru_cache(maxsize=1)
+def _jax_once() -> Callable[[Array], Array]:
+    import jax
+
+    @jax.custom_jvp
+    def unit(value: Array) -> Array:
+        return jax.numpy.ones_like(value)
+
+    @unit.defjvp
+    def refuse(given: tuple[Array, ...], moves: tuple[Array, ...]) -> tuple[Array, Array]:
+        raise _no_second_derivative()
+
+    @jax.custom_jvp
+    def once(value: Array) -> Array:
+        return value
+
+    @once.defjvp
+    def derivative(given: tuple[Array, ...], moves: tuple[Array, ...]) -> tuple[Array, Array]:
+        return once(given[0]), unit(given[0]) * moves[0]
+
+    return once
+
+
+@lru_cache(maxsize=1)
+def _torch_once() -> Callable[[Array], Array]:
+    import torch
+
+    class Unit(torch.autograd.Function):
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(value: Array) -> Array:
+            return torch.ones_like(value)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple[Array, ...], output: Array) -> None:
+            pass
+
+        @staticmethod
+        def jvp(ctx: Any, *moves: Array) -> Array:
+            raise _no_second_derivative()
+
+        @staticmethod
+        def backward(ctx: Any, *upstream: Array) -> Array:
+            raise _no_second_derivative()
+
+    class Once(torch.autograd.Function):
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(value: Array) -> Array:
+            return value.clone()
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple[Array, ...], output: Array) -> None:
+            ctx.save_for_backward(*inputs)
+            ctx.save_for_forward(*inputs)
+
+        @staticmethod
+        def jvp(ctx: Any, move: Array) -> Array:
+            return Unit.apply(*ctx.saved_tensors) * move
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Array) -> Array:
+            return Unit.apply(*ctx.saved_tensors) * upstream
+
+    return Once.apply

@@ -17,9 +17,10 @@ import sympy as sp
 
 from analytic_ntk.activation import Activation
 from analytic_ntk.errors import DomainError
-from analytic_ntk.gram.approximant import BEND, Approximant, approximant
+from analytic_ntk.gram.approximant import BEND, approximant
 from analytic_ntk.gram.array_fits import Shape, Tables, cut
-from analytic_ntk.gram.array_series import along, evaluate
+from analytic_ntk.gram.array_levels import CELLS, served_at_one_norm, tables_at
+from analytic_ntk.gram.array_series import along, differentiated_once, evaluate
 from analytic_ntk.gram.array_tools import (
     constant,
     device_of,
@@ -35,6 +36,8 @@ from analytic_ntk.pair import Expectations, Pair
 
 COINCIDENT = 64
 """At angles up to so many roundings the cone of a kernel gets the slope 0."""
+SPREAD = 128
+"""Variances that differ by no more than so many roundings, relatively, are one."""
 
 
 @dataclass(frozen=True)
@@ -128,15 +131,25 @@ class Survey:
         if activation.homogeneity is None:
             read = known(lambda: [float(f(constant(q))) for f in (self.xp.min, self.xp.max)])
             guarded = read is None
+            if read is None and served_at_one_norm(activation):
+                raise _refusal(activation, 0.0, np.inf, False)
             low, high = (0.0, self._bound(activation)) if read is None else read
-        found = self._approximant(activation, high)
-        if guarded:
-            high = found.reach**2
-        tables = cut(found, float(np.sqrt(low)), float(np.sqrt(high)), eps)
-        shape = Shape(
-            found.orders, found.reach, found.stretch if found.reach < np.inf else 0.0, found.power,
-            found.parity, guarded,
-        )  # fmt: skip
+        self._within(activation, high)
+        one_norm = not guarded and 0 < high - SPREAD * eps * high <= low
+        found = None if served_at_one_norm(activation) else approximant(activation, high)
+        if found is None:
+            at_level = tables_at(activation, float(np.sqrt(0.5 * (low + high)))) if one_norm else None
+            if at_level is None:
+                raise _refusal(activation, low, high, one_norm)
+            parity = {"even": 1, "odd": -1, None: 0}[activation.parity]
+            shape, tables = Shape((0, 0), 1.0, 0.0, 2, parity, False, level=True), at_level
+        else:
+            high = found.reach**2 if guarded else high
+            tables = cut(found, float(np.sqrt(low)), float(np.sqrt(high)), eps)
+            shape = Shape(
+                found.orders, found.reach, found.stretch if found.reach < np.inf else 0.0, found.power,
+                found.parity, guarded,
+            )  # fmt: skip
         return Fit(shape, {name: self.table(table) for name, table in tables.items()})
 
     def table(self, values: np.ndarray) -> Array:
@@ -153,7 +166,7 @@ class Survey:
             )
         return self.largest
 
-    def _approximant(self, activation: Activation, largest: float) -> Approximant:
+    def _within(self, activation: Activation, largest: float) -> None:
         limit = min(activation.max_variance, activation.derivative_max_variance)
         if not np.isfinite(largest) or (limit is not sp.oo and largest >= float(limit)):
             raise DomainError(
@@ -161,14 +174,21 @@ class Survey:
                 f"finite expectations (variances below {limit})",
                 "rescale the inputs or the weight variance",
             )
-        found = approximant(activation, largest)
-        if found is None:
-            raise DomainError(
-                f"{activation} at variances up to {largest:.6g}",
-                "duals that polynomials follow to 13 digits",
-                "rescale, or give numpy arrays",
-            )
-        return found
+
+
+def _refusal(activation: Activation, low: float, high: float, one_norm: bool) -> DomainError:
+    if served_at_one_norm(activation) and not one_norm:
+        where = f"at variances from {low:.6g} to {high:.6g}" if high < np.inf else "in traced code"
+        return DomainError(
+            f"{activation}, with a breakpoint off 0, {where}",
+            "rows of one norm, not 0, that can be read: such rows are served",
+            "normalise the rows, leave traced code, or give numpy arrays",
+        )
+    return DomainError(
+        f"{activation} at variances up to {high:.6g}",
+        "duals that polynomials follow to 13 digits",
+        "rescale, normalise the rows, or give numpy arrays",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,16 +262,19 @@ def _duals(xp: Any, fit: Fit, shape: Shape, q1: Array, q2: Array, pair: Pair) ->
     """The formulas of :mod:`.approximant` on a block of pairs."""
     tables, finite = fit.tables, shape.reach < np.inf
     s1, s2 = root(xp, q1), root(xp, q2)
+    if shape.level:
+        s1, s2 = differentiated_once(s1), differentiated_once(s2)
     if shape.guarded and finite:  # beyond the reach there is no value
         beyond = shape.reach * (1.0 + 4.0 * float(xp.finfo(q1.dtype).eps))
         s1, s2 = (xp.where(s <= beyond, s, xp.full_like(s, float("nan"))) for s in (s1, s2))
-    if finite:
-        x1, x2 = (shape.stretch * xp.asinh(s / BEND) - 1.0 for s in (s1, s2))
+    x1, x2 = _place(xp, fit, s1), _place(xp, fit, s2)
+    if shape.level:
+        left, right = (along(tables["basis"], x) for x in (x1, x2))
+    elif finite:
         left, right = (
             along(tables["basis"], (x - tables["place"][0]) / tables["place"][1]) for x in (x1, x2)
         )
     else:
-        x1, x2 = xp.zeros_like(s1), xp.zeros_like(s2)
         left, right = (xp.ones_like(s)[:, None] * tables["basis"] for s in (s1, s2))
     delta, sign = _delta(xp, s1, s2, pair)
     t = 2.0 * (delta if shape.power == 1 else angular(xp, delta)) - 1.0
@@ -289,11 +312,19 @@ def _moment(xp: Any, fit: Fit, which: str, s: Array) -> Array:
     """``R(s)`` or ``r(s)``: ``s^k exp(polynomial)``."""
     shape = fit.shape
     assert shape is not None, "steps have constant moments"
-    x = shape.stretch * xp.asinh(s / BEND) - 1.0 if shape.reach < np.inf else xp.zeros_like(s)
-    value = xp.exp(along(fit.tables[which], x) + xp.zeros_like(s))
+    value = xp.exp(along(fit.tables[which], _place(xp, fit, s)) + xp.zeros_like(s))
     for _ in range(shape.orders[0 if which == "root" else 1]):
         value = value * s
     return value
+
+
+def _place(xp: Any, fit: Fit, s: Array) -> Array:
+    """The variable of the polynomials in ``s``."""
+    shape = fit.shape
+    assert shape is not None, "steps have no polynomials"
+    if shape.level:
+        return 2.0 * CELLS / float(np.log(2.0)) * xp.log(s / fit.tables["place"][0])
+    return shape.stretch * xp.asinh(s / BEND) - 1.0 if shape.reach < np.inf else xp.zeros_like(s)
 
 
 def _is_no_variance(value: Array) -> bool:

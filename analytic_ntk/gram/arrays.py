@@ -17,6 +17,7 @@ import sympy as sp
 
 from analytic_ntk.errors import DomainError
 from analytic_ntk.gram.approximant import served
+from analytic_ntk.gram.array_levels import served_at_one_norm
 from analytic_ntk.gram.array_pairs import Rows, input_pair, read
 from analytic_ntk.gram.array_system import Fit, OnArrays, Survey, Variances
 from analytic_ntk.gram.array_tools import (
@@ -61,8 +62,9 @@ def gram_on_arrays(
     Kind of answer: float, relative to ``sqrt(K(x,x) K(y,y))`` about 1e-13 (float32: 1e-6) per layer; steps in
     float32 are computed in float64 where the device has it. Raises :class:`DomainError` for other shapes, for
     arrays of two libraries, devices or dtypes, for values that are not finite, for a symbol without value,
-    for a value without symbol and for activations that are not served: those with a jump (but for steps
-    at 0) or with a breakpoint off 0.
+    for a value without symbol and for activations that are not served: those with a jump, but for steps
+    at 0. Activations with a breakpoint off 0 are served where the variances that reach them are one number
+    (rows of one norm) that can be read, with first derivatives; else they are refused.
 
     >>> import numpy as np, sympy as sp
     >>> from analytic_ntk import Network, activations
@@ -79,10 +81,10 @@ def gram_on_arrays(
     layers = tuple(layers)
     for phi in activations_of(layers):
         phi.require_numeric()
-        if not (served(phi) or phi.homogeneity == 0):
+        if not (served(phi) or phi.homogeneity == 0 or served_at_one_norm(phi)):
             raise DomainError(
                 f"{phi} on arrays of {library_of(X)}",
-                "continuous activations with no breakpoint but 0, and step functions at 0",
+                "continuous activations, and step functions at 0",
                 "give numpy arrays",
             )
     first = read(X, "X", X)
