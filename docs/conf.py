@@ -15,9 +15,8 @@ from atlas_pages import write_all
 from floors import write as write_floors
 from pictures import draw
 
-os.environ["PYTHONPATH"] = str(
-    Path(__file__).resolve().parent.parent
-)  # the notebooks run on the package that the pages describe
+# The notebooks run on the package that the pages describe.
+os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parent.parent)
 
 project = "analytic_ntk"
 author = "the analytic_ntk authors"

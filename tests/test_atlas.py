@@ -12,6 +12,7 @@ import pytest
 import sympy as sp
 
 from analytic_ntk import Activation, activations, atlas
+from analytic_ntk.atlas.articles import ARTICLES
 from analytic_ntk.atlas.witness import COVARIANCES, witness
 from analytic_ntk.errors import DomainError
 from analytic_ntk.notation import q12
@@ -43,7 +44,7 @@ def leaves(value: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_an_entry_is_whole_and_nothing_in_it_is_a_float(name: str) -> None:
     found = atlas.entry(ACTIVATIONS[name])
-    assert [article.key for article in found.articles] == list(atlas.ARTICLES)
+    assert [article.key for article in found.articles] == list(ARTICLES)
     data = json.loads(json.dumps(found.to_json()))
     assert not [leaf for leaf in leaves(data) if isinstance(leaf, float)]
     for article in found.articles:
@@ -92,7 +93,7 @@ def test_a_page_has_all_parts_and_escapes_text(monkeypatch: pytest.MonkeyPatch) 
     pages = pytest.importorskip("atlas_pages")
     record = activations.entry("leaky_relu")
     text = pages.page(record, atlas.entry(record.representative()))
-    for key in atlas.ARTICLES:
+    for key in ARTICLES:
         assert f"(leaky-relu-{key})=" in text
     assert pages.escaped("a_1 <b> $x$ | `c`") == r"a\_1 \<b\> \$x\$ \| \`c\`"
     assert "E phi(u) phi(v)" in text and "derived symbolically" in text.lower()

@@ -31,10 +31,10 @@ from analytic_ntk.spectrum import decay, sphere
 DIGITS = 20
 ORDER = 12
 DEPTHS = (1, 2, 3, 5)
-RHOS = ("-1/2", "0", "1/2", "9/10", "1")
+RHOS = ("-1/2", "0", "1/2", "1")
 DEEP = (1, "1/10")
 """Weight and bias variance of the deep networks."""
-NETWORKS = ((1, 0), (1, "1/10"), (2, "1/10"))
+NETWORKS = ((1, "1/10"), (2, "1/10"))
 """Weight and bias variances whose deep limit is told."""
 DIMS = (3, 10)
 
