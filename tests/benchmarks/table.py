@@ -1,9 +1,10 @@
-"""The page docs/benchmarks.md: ``python tests/benchmarks/table.py [--peer PYTHON] [--quick]`` (half an hour).
+"""The page docs/benchmarks.md: ``python tests/benchmarks/table.py``, ten minutes.
 
 Speed is given in ratio to ``X @ Y.T`` of the same run (medians); accuracy against certified values at the
 very same binary inputs. ``--peer``: the interpreter of an environment with neural-tangents 0.6.5, where it
 runs in a process of its own (pins that work: jax and jaxlib 0.4.25, tf2jax 0.3.6, tensorflow 2.15.1, numpy
-1.26.4, scipy 1.11.4).
+1.26.4, scipy 1.11.4). ``--gpytorch``: one with gpytorch.
+``--quick``: fewer cases.
 """
 
 from __future__ import annotations
@@ -53,6 +54,25 @@ for name, depth in (("relu", 3), ("relu", 10), ("erf", 3), ("gelu", 3), ("gelu",
         call(X, Y).block_until_ready()
         times.append(time.perf_counter() - start)
     found[f"{name}, depth {depth}"] = sorted(times)[1]
+print(json.dumps(found))
+"""
+
+
+GPYTORCH = """
+import json, sys, time
+import gpytorch, numpy as np, torch
+X, Y = (torch.from_numpy(np.load(name)) for name in sys.argv[1:3])
+found = {}
+for name in ("RBFKernel", "MaternKernel"):
+    kernel = getattr(gpytorch.kernels, name)().double()
+    kernel.lengthscale = 8.0
+    times = []
+    with torch.no_grad():
+        for _ in range(4):
+            start = time.perf_counter()
+            kernel(X, Y).to_dense()
+            times.append(time.perf_counter() - start)
+    found[name] = sorted(times[1:])[1]
 print(json.dumps(found))
 """
 
@@ -198,8 +218,19 @@ def _pairs(X: np.ndarray) -> Iterator[tuple[int, int, float]]:
                 yield int(i[place]), int(j[place]), high
 
 
-def peers(python: str | None, rows: int, folder: Path) -> str:
+def peers(python: str | None, gpytorch: str | None, rows: int, folder: Path) -> str:
     X, Y = points(rows, 64, 0, True), points(rows, 64, 1, True)
+    names = [str(folder / name) for name in ("x.npy", "y.npy")]
+    for name, array in zip(names, (X, Y), strict=True):
+        np.save(name, array)
+
+    def elsewhere(interpreter: str, script: str) -> dict[str, float]:
+        answer = subprocess.run(
+            [interpreter, "-c", script, *names], capture_output=True, text=True, check=True
+        )
+        seconds: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+        return seconds
+
     unit = median(partial(np.matmul, X, Y.T))
     lines = []
     try:
@@ -211,12 +242,10 @@ def peers(python: str | None, rows: int, folder: Path) -> str:
             lines.append(
                 [f"scikit-learn {type(kernel).__name__}", f"{median(partial(kernel, X, Y), 3) / unit:.1f}"]
             )
+    for label, seconds in elsewhere(gpytorch, GPYTORCH).items() if gpytorch else ():
+        lines.append([f"GPyTorch {label}", f"{seconds / unit:.1f}"])
     if python:
-        names = [str(folder / name) for name in ("x.npy", "y.npy")]
-        for name, array in zip(names, (X, Y), strict=False):
-            np.save(name, array)
-        answer = subprocess.run([python, "-c", PEER, *names], capture_output=True, text=True, check=True)
-        for label, seconds in json.loads(answer.stdout.splitlines()[-1]).items():
+        for label, seconds in elsewhere(python, PEER).items():
             name, _, depth = label.split()
             ours = median(partial(network(name.strip(","), int(depth)).gram, X, Y)) / unit
             lines.append([f"neural-tangents {label} (here {ours:.1f})", f"{seconds / unit:.1f}"])
@@ -226,6 +255,7 @@ def peers(python: str | None, rows: int, folder: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer")
+    parser.add_argument("--gpytorch")
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
     rows = 1024 if given.quick else 4096
@@ -253,7 +283,7 @@ a run.
 {dimensions(rows)}
 ## Others on the same data
 
-{peers(given.peer, rows, Path(folder))}
+{peers(given.peer, given.gpytorch, rows, Path(folder))}
 ## Accuracy
 
 Largest error of NNGP and NTK relative to `sqrt(K(x,x) K(y,y))`, against certified values at the same binary
