@@ -175,7 +175,7 @@ def write(name: str) -> str:
 def row(record: activations.Entry, found: Entry) -> str:
     closed = all(found[key].data.get("closed") for key in ("dual", "derivative-dual"))
     edge = found["edge"].section.table
-    values = ", ".join(f"{name[0]} = {value}" for name, value, _ in edge.rows) if edge else "none"
+    values = ", ".join(f"{name[0]} = {brief(value)}" for name, value, _ in edge.rows) if edge else "none"
     cells = (
         f"[{escaped(found.title)}](atlas/{record.name}.md)",
         escaped(record.description),
@@ -185,6 +185,11 @@ def row(record: activations.Entry, found: Entry) -> str:
         escaped(record.reference),
     )
     return "| " + " | ".join(cells) + " |"
+
+
+def brief(value: str) -> str:
+    """A formula as it is; the digits of a long decimal cut after eight."""
+    return re.sub(r"^(-?\d+\.\d{8})\d+", r"\1...", value)
 
 
 def write_all(names: Sequence[str] = activations.names()) -> None:

@@ -49,7 +49,7 @@ def page(view: View, subjects: Sequence[Subject], panels: Mapping[str, Panel | s
 <main class="explorer">
 <h1>{escape(view.activation)}: kernels of infinitely wide networks</h1>
 <p class="lead">Written by analytic_ntk {escape(__version__)}. To see it again and to change it:</p>
-<p><code>analytic-ntk explore --view "{escape(view.query())}"</code></p>
+<p style="overflow-wrap: anywhere"><code>analytic-ntk explore --view "{escape(view.query())}"</code></p>
 <section class="card" aria-label="The view"><table class="words"><tbody>{rows}</tbody></table></section>
 <p id="copied" class="visually-hidden" role="status"></p>
 <div class="panels" style="margin-top:1rem">
