@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
-import scipy.linalg  # noqa: F401  (its library of linear algebra must be loaded to be limited)
 from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
 
@@ -18,5 +18,6 @@ settings.load_profile("suite")
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread_for_linear_algebra() -> Iterator[None]:
     """Small matrices wait for threads much longer than they compute, and the tests are already spread out."""
+    import_module("scipy.linalg")  # a library can be limited once it is loaded
     with threadpool_limits(1, user_api="blas"):
         yield

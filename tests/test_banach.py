@@ -21,6 +21,8 @@ from analytic_ntk.arithmetic.interpret import compile_ball
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.layers import Dense, FiniteNetwork
+from analytic_ntk.layers.dense import FiniteDense
+from analytic_ntk.layers.nonlinearity import FiniteNonlinearity
 from analytic_ntk.notation import x
 from analytic_ntk.theory import banach
 from analytic_ntk.theory.banach import balls, certified, obstacles, remainder, singular
@@ -88,21 +90,26 @@ def test_several_outputs_and_other_parameters() -> None:
     assert np.abs(found - change_of(finite.with_parameters(params), X, step)).max() < 1e-14
 
 
+def dense(network: FiniteNetwork) -> list[FiniteDense]:
+    """The layers with parameters."""
+    return [unit for unit in network.units if isinstance(unit, FiniteDense)]
+
+
 def by_hand(
     finite: FiniteNetwork, X: Array, step: Array, order: int, factorial: Callable[[int], Any]
 ) -> Array:
     """One hidden layer in 40 digits from mpmath's own derivatives of tanh: the definition, nothing shared."""
-    first, last = finite.units[0], finite.units[2]
-    moved = finite.with_parameters(step)
-    s, t = first.weight_scale, last.weight_scale  # type: ignore[attr-defined]
+    first, last = dense(finite)
+    changed = dense(finite.with_parameters(step))
+    s, t = first.weight_scale, last.weight_scale
     found = []
     with mp.workdps(40):
         for row in X:
             total = mp.mpf(0)
-            for r in range(first.omega.shape[1]):  # type: ignore[attr-defined]
-                z = s * mp.fdot(row, first.omega[:, r])  # type: ignore[attr-defined]
-                u = s * mp.fdot(row, moved.units[0].omega[:, r])  # type: ignore[attr-defined]
-                v, dv = mp.mpf(last.omega[r, 0]), mp.mpf(moved.units[2].omega[r, 0])  # type: ignore[attr-defined]
+            for r in range(first.omega.shape[1]):
+                z = s * mp.fdot(row, first.omega[:, r])
+                u = s * mp.fdot(row, changed[0].omega[:, r])
+                v, dv = mp.mpf(last.omega[r, 0]), mp.mpf(changed[1].omega[r, 0])
                 derivatives = [mp.diff(mp.tanh, z, n) for n in range(order + 1)]
                 series = sum(derivatives[n] / factorial(n) * u**n for n in range(1, order + 1))
                 total += t * (dv * derivatives[0] + (v + dv) * series)
@@ -135,7 +142,7 @@ def test_the_error_falls_like_the_ratio_to_the_order() -> None:
     X, step = np.ones((1, 1)), np.zeros(finite.size)
     radius = banach.Domain(activations.tanh).radius(finite.run(X)[1][1])[0, 0]
     for ratio in (0.3, 0.5, 0.7):
-        step[0] = ratio * radius / finite.units[0].weight_scale  # type: ignore[attr-defined]
+        step[0] = ratio * radius / dense(finite)[0].weight_scale
         place = at(finite, 1).place(X, step)
         assert place.ratio == pytest.approx(ratio) and place.admissible == pytest.approx(1 / ratio)
         true = change_of(finite, X, step)
@@ -350,19 +357,20 @@ def exact_change(finite: FiniteNetwork, row: Array, step: Array) -> arb:
         values = [arb(float(v)) for v in row]
         moved = finite.with_parameters(step)
         for unit, change in zip(finite.units, moved.units, strict=True):
-            if hasattr(unit, "activation"):
+            if isinstance(unit, FiniteNonlinearity):
                 values = [compile_ball(unit.activation.expression, (x,))(v).real for v in values]
                 continue
+            assert isinstance(unit, FiniteDense) and isinstance(change, FiniteDense)
             following = []
-            for j in range(unit.omega.shape[1]):  # type: ignore[attr-defined]
+            for j in range(unit.omega.shape[1]):
                 total = arb(0)
                 for i, v in enumerate(values):
-                    w = arb(float(unit.omega[i, j])) + share * arb(float(change.omega[i, j]))  # type: ignore[attr-defined]
+                    w = arb(float(unit.omega[i, j])) + share * arb(float(change.omega[i, j]))
                     total += w * v
-                total *= arb(unit.weight_scale)  # type: ignore[attr-defined]
-                if unit.omega_0 is not None:  # type: ignore[attr-defined]
-                    bias = arb(float(unit.omega_0[0, j])) + share * arb(float(change.omega_0[0, j]))  # type: ignore[attr-defined]
-                    total += arb(unit.bias_scale) * bias  # type: ignore[attr-defined]
+                total *= arb(unit.weight_scale)
+                if unit.omega_0 is not None and change.omega_0 is not None:
+                    bias = arb(float(unit.omega_0[0, j])) + share * arb(float(change.omega_0[0, j]))
+                    total += arb(unit.bias_scale) * bias
                 following.append(total)
             values = following
         ends.append(values[0])
@@ -408,7 +416,7 @@ def test_saboteur_a_radius_ten_per_cent_too_large_breaks_the_enclosure(
     X, step = np.ones((1, 1)), np.zeros(finite.size)
     with working_precision(120):
         z = finite.run(X)[1][1][0, 0]
-        step[0] = 1.05 * np.hypot(z, np.pi / 2) / finite.units[0].weight_scale  # type: ignore[attr-defined]
+        step[0] = 1.05 * np.hypot(z, np.pi / 2) / dense(finite)[0].weight_scale
     chain = at(finite, 1).chain
     with pytest.raises(DomainError, match="below the radius of convergence"):
         certified.certified_change(chain, X[0], step, 150, 300)
@@ -556,7 +564,8 @@ def test_first_order_is_the_empirical_ntk(depth: int) -> None:
 def test_second_order_is_the_quad_ntk_of_one_hidden_layer() -> None:
     """Against the formula, and its first-layer part against the Hessian by differences of the Jacobian."""
     finite, X = sampled("tanh", 1, width=4, bias="0"), data()
-    w, v = finite.units[0].omega, finite.units[2].omega[:, 0]  # type: ignore[attr-defined]
+    first, last = (unit.omega for unit in dense(finite))
+    w, v = first, last[:, 0]
     z, k0 = X @ w / np.sqrt(3), X @ X.T / 3
     slope = 1 - np.tanh(z) ** 2
     bend = -2 * np.tanh(z) * slope
