@@ -177,6 +177,30 @@ def memorization() -> Figure:
     return figure
 
 
+def tour() -> Figure:
+    """The NTK of ``x*erf(x)`` over the correlation by depth; tangent kernels of finite networks by width."""
+    figure, (left, right) = _panels()
+    phi, rho = Activation.parse("x*erf(x)"), np.linspace(-1, 1, 201)
+    rows = np.sqrt(2) * np.column_stack([rho, np.sqrt(1 - rho**2)])
+    for colour, depth in zip(COLOURS, (1, 2, 3, 5), strict=True):
+        kernel = Network.mlp(phi, depth, 1, 0).gram(rows, rows[-1:])[:, 0]
+        left.plot(rho, kernel / kernel[-1], color=colour, label=f"depth {depth}")
+    deep, pair = Network.mlp(phi, 3, 1, 0), rows[[150, 200]]
+    limit = float(deep.at(1, "1/2", 1, digits=17).ntk)
+    for colour, width in zip(COLOURS, (16, 64, 256), strict=False):
+        rng = np.random.default_rng(0)
+        drawn = [deep.sample(width, rng, input_dim=2).kernels(pair).ntk[0, 1] for _ in range(60)]
+        right.plot(width * np.exp(rng.uniform(-0.3, 0.3, 60)), drawn, "o", markersize=3, color=colour)
+    right.axhline(limit, color=GREY, label="infinite width")
+    _finish(left, r"$\rho$", r"NTK$(\rho)$ / NTK$(1)$")
+    left.set(xscale="linear", yscale="linear")
+    _finish(right, "width", r"NTK at $\rho = 1/2$, depth 3")
+    right.set(yscale="linear")
+    right.set_xticks((16, 64, 256), labels=("16", "64", "256"))
+    right.minorticks_off()
+    return figure
+
+
 def _above(series: Sequence[Features], errors: Sequence[float]) -> tuple[list[int], list[float]]:
     """Where an error is more than rounding."""
     shown = [(s.order, e) for s, e in zip(series, errors, strict=True) if e > 1e-15]
@@ -214,6 +238,7 @@ def _finish(axes: Axes, x_label: str, y_label: str) -> None:
 
 
 PICTURES: dict[str, Callable[[], Figure]] = {
+    "tour": tour,
     "near_polynomials": near_polynomials,
     "bounds": bounds,
     "banach": banach,
