@@ -263,6 +263,16 @@ class Network:
         return draw_network(self.layers, widths, rng, input_dim, outputs, parametrisation)
 
 
+def require_network(given: object) -> None:
+    """Raise :class:`DomainError` unless this is a :class:`Network`: an activation alone has no depth."""
+    if not isinstance(given, Network):
+        raise DomainError(
+            f"network = {given!r}"[:100],
+            "a Network",
+            "Network.mlp(activation, depth, weight_variance, bias_variance)",
+        )
+
+
 def ball_pair(a: sp.Expr, c: sp.Expr, b: sp.Expr) -> Pair:
     """The inputs' covariance ``[[a, c], [c, b]]`` (exact numbers) in balls at the working precision."""
     ball = Ball()

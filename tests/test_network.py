@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,12 +20,18 @@ from analytic_ntk import (
     Nonlinearity,
     Residual,
     activations,
+    bounds,
+    certificate,
     exactly,
+    finite_width,
+    large,
+    spectrum,
 )
 from analytic_ntk.errors import DomainError, NoClosedFormError, PrecisionError
 from analytic_ntk.gaussian.unevaluated import Dual
 from analytic_ntk.notation import q11, q12, q22, rho, x
 from analytic_ntk.pair import Pair
+from analytic_ntk.positivity import decide, decide_gram, min_eigenvalue
 from analytic_ntk.systems import ball as ball_system
 from tests import witness
 
@@ -414,3 +422,31 @@ RELU = Network.mlp(activations.relu, 1, 2, 0)
 def test_refusals(call: object, match: str) -> None:
     with pytest.raises(DomainError, match=match):
         call()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "given", [activations.relu, "relu", None, 3], ids=["activation", "text", "none", "integer"]
+)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda n: decide(n, 3),
+        lambda n: decide_gram(n, np.eye(3)),
+        lambda n: min_eigenvalue(n, np.eye(3)),
+        lambda n: bounds.lower_bound(n, np.eye(3)),
+        lambda n: certificate.of_gram(n, np.eye(3)),
+        lambda n: spectrum.sphere(n, 3, 4),
+        lambda n: spectrum.decay(n, 3),
+        lambda n: finite_width.sample(n, 3, 8, np.random.default_rng(0)),
+        lambda n: finite_width.agreement(n, np.eye(3), width=8, draws=10, rng=0),
+        lambda n: finite_width.monte_carlo(n, np.eye(3), width=8, draws=10, rng=0),
+        lambda n: finite_width.gradient_flow(n, np.eye(3), np.ones(3)),
+        lambda n: large.write_gram(n, np.eye(3), "never-written.npy"),
+        lambda n: large.solve_ridge(n, np.eye(3), np.ones(3), ridge=1),
+        lambda n: large.gram_operator(n, np.eye(3)),
+        lambda n: large.layer_features(n, 8),
+    ],
+)
+def test_an_activation_is_no_network(ask: Callable[[Any], object], given: object) -> None:
+    with pytest.raises(DomainError, match="required: a Network; what to do: "):
+        ask(given)

@@ -18,7 +18,7 @@ from analytic_ntk.bounds.points import Points
 from analytic_ntk.bounds.separation import rows_of, separation, separation_bound
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers import Dense, Nonlinearity
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 
 Method = Literal["best", "gershgorin", "khatri-rao", "separation"]
 
@@ -42,6 +42,7 @@ def lower_bound(
     >>> found.method, found.power, round(float(found.value), 4)
     ('gershgorin', 4, 0.1546)
     """
+    require_network(network)
     if kernel not in ("ntk", "nngp"):
         raise DomainError(f"kernel = {kernel!r}", '"ntk" or "nngp"')
     if method not in ("best", "gershgorin", "khatri-rao", "separation"):

@@ -16,7 +16,7 @@ from analytic_ntk.certificate.layers import described
 from analytic_ntk.certificate.record import Certificate, texts
 from analytic_ntk.characterisation import DividedDifference, Independence, PolynomialDependency
 from analytic_ntk.errors import DomainError, UndecidedError
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 from analytic_ntk.positivity import Decision, GramDecision, Positivity, decide_gram, profile
 
 __all__ = [
@@ -69,6 +69,7 @@ def of_gram(network: Network, X: Any) -> Certificate:
     >>> of_gram(network, [[1, 0], [0, 1]]).kind, of_gram(network, [[1, 0], [2, 0]]).kind
     ('strictly-positive', 'singular')
     """
+    require_network(network)
     return of_decision(network, decide_gram(network, X, "nngp"))
 
 
@@ -85,6 +86,7 @@ def of_decision(network: Network, decision: GramDecision | Decision) -> Certific
     >>> of_decision(network, decide(network, dim=3)).body["points"]
     [['0', '0', '0']]
     """
+    require_network(network)
     if decision.verdict is Positivity.UNDECIDED:
         raise UndecidedError("a decision that is open", "one that is proved", decision.missing)
     if isinstance(decision, Decision):

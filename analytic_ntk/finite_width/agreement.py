@@ -14,7 +14,7 @@ from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.blocks import Progress, silent
 from analytic_ntk.finite_width.estimation import MeanEstimate, MonteCarlo, is_unbiased, monte_carlo, scale_of
 from analytic_ntk.finite_width.expansion import Expansion, WidthLaw, width_law
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 
 Array = NDArray[np.float64]
 
@@ -75,8 +75,7 @@ def agreement(
     >>> found.agrees, found.stated_error < 0.05
     (True, True)
     """
-    if not isinstance(network, Network):
-        raise DomainError(f"network = {network!r}"[:100], "a Network")
+    require_network(network)
     if limit is not None and (not isinstance(limit, tuple) or len(limit) != 2):
         raise DomainError(f"limit = {limit!r}"[:100], "two matrices, (nngp, ntk)")
     unbiased = is_unbiased(network)

@@ -26,7 +26,7 @@ from analytic_ntk.finite_width.moments import Moments
 from analytic_ntk.layers import Dense, Layer, Nonlinearity, Residual
 from analytic_ntk.layers.finite import draw_network
 from analytic_ntk.layers.units import require_count
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 
 Array = NDArray[np.float64]
 ROUNDING = 1e-11
@@ -239,6 +239,7 @@ def is_unbiased(network: Network) -> bool:
     >>> [is_unbiased(Network.mlp(activations.tanh, depth, 1, 0)) for depth in (1, 2)]
     [True, False]
     """
+    require_network(network)
     return _linear_after(network.layers, [0])
 
 
@@ -279,8 +280,7 @@ def _question(
     rng: np.random.Generator | int,
     parametrisation: str,
 ) -> Question:
-    if not isinstance(network, Network):
-        raise DomainError(f"network = {network!r}"[:100], "a Network")
+    require_network(network)
     rows = matrix(X, "X")
     require_count(draws, "draws", 2)
     entropy = entropy_of(rng)

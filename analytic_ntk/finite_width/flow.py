@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.finite_width.inputs import matrix, require_number
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 
 Array = NDArray[np.float64]
 NOISE = 1e-12
@@ -143,8 +143,7 @@ def gradient_flow(
     >>> end.mean.ravel().round(12) + 0.0, float(end.deviation.max().round(6))
     (array([ 1.,  0., -1.]), 0.0)
     """
-    if not isinstance(network, Network):
-        raise DomainError(f"network = {network!r}"[:100], "a Network")
+    require_network(network)
     if kernel not in ("ntk", "nngp"):
         raise DomainError(f"kernel = {kernel!r}"[:100], '"ntk" or "nngp"')
     rows, targets = training_data(X, Y)

@@ -11,7 +11,7 @@ from analytic_ntk.display import Shown
 from analytic_ntk.finite_width.inputs import matrix
 from analytic_ntk.layers import FiniteNetwork
 from analytic_ntk.layers.units import require_count, require_rng
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 
 Array = NDArray[np.float64]
 
@@ -20,6 +20,7 @@ def sample(
     network: Network, input_dim: int, width: int, rng: np.random.Generator, outputs: int | None = None
 ) -> FiniteNetwork:
     """:meth:`Network.sample` with one width for all layers, under its older name."""
+    require_network(network)
     return network.sample(width, rng, input_dim, outputs)
 
 
@@ -78,6 +79,7 @@ def sanity_check(
     >>> bool(abs(check.ntk.z_scores).max() < 5)
     True
     """
+    require_network(network)
     require_count(draws, "draws", 2)
     require_count(width, "width", 1)
     require_rng(rng)

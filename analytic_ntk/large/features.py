@@ -31,7 +31,7 @@ from analytic_ntk.large.sketch import power_sketches, product_sketch
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
 from analytic_ntk.layers.elementwise import on_arrays
 from analytic_ntk.layers.units import require_count
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 
 Array = NDArray[np.float64]
 DEGREE = 12
@@ -177,6 +177,7 @@ def layer_features(network: Network, width: int, kernel: str = "ntk", seed: int 
     with one nonlinearity; deeper ``f f^T`` is a random covariance and the mean is off by ``O(1/width)``.
     Raises :class:`DomainError` for symbolic parameters and other layers.
     """
+    require_network(network)
     require_count(width, "width", 1)
     require_count(seed, "seed", 0)
     _kernel(kernel)

@@ -12,7 +12,7 @@ from analytic_ntk.errors import DomainError
 from analytic_ntk.gram.tiles import one_thread_each
 from analytic_ntk.large.blocks import TILE, Blocks, blocks_of, tiles
 from analytic_ntk.large.progress import bar
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 
 Array = NDArray[np.float64]
 _BAND = 1 << 26
@@ -37,6 +37,7 @@ def gram_operator(
     >>> K @ np.ones(3)
     array([1.09107985, 1.09107985, 1.09107985])
     """
+    require_network(network)
     blocks = blocks_of(network.layers, X, Y, kernel, TILE)
 
     def forward(vectors: Array) -> Array:

@@ -23,7 +23,7 @@ from analytic_ntk.large.operator import gram_operator, stored_operator
 from analytic_ntk.large.progress import bar, labelled
 from analytic_ntk.layers import Layer
 from analytic_ntk.layers.units import require_count
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 from analytic_ntk.pair import Pair
 from analytic_ntk.systems.float64 import Float64
 
@@ -97,6 +97,7 @@ def solve_ridge(
     >>> found.converged, bool(np.abs(found.predict(X) - X[:, 0]).max() < 0.05)
     (True, True)
     """
+    require_network(network)
     blocks = blocks_of(network.layers, X, None, kernel, TILE)
     targets = _columns(y)
     n = len(blocks.X)

@@ -30,7 +30,7 @@ from analytic_ntk.large.blocks import TILE, Blocks, blocks_of, require_entries
 from analytic_ntk.large.lazy import digest, require
 from analytic_ntk.large.progress import bar
 from analytic_ntk.layers import Layer
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -98,6 +98,7 @@ def write_gram(
     ((3, 3), ['K.npy', 'K.npy.json'])
     >>> del K; folder.cleanup()
     """
+    require_network(network)
     place = _place(path)
     if client is not None:
         require("distributed")

@@ -15,7 +15,7 @@ from analytic_ntk.activation import Activation
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 from analytic_ntk.pair import Pair
 from analytic_ntk.positivity.linear import Vector
 from analytic_ntk.positivity.nullspace import Features, input_features, push
@@ -104,6 +104,7 @@ def decide_gram(network: Network, X: Any, kernel: str = "ntk") -> GramDecision:
     >>> found.verdict, [int(e) for e in found.null_vectors[0]]
     (<Positivity.SINGULAR: 'singular'>, [-1, 1, -1, 1, -1, 1])
     """
+    require_network(network)
     if kernel not in KERNELS:
         raise DomainError(f"kernel = {kernel!r}", '"ntk" or "nngp"')
     points = exact_points(X)

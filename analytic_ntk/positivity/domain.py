@@ -11,7 +11,7 @@ import sympy as sp
 
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 from analytic_ntk.positivity.decide import PAPER, GramDecision, Positivity, Step, decide_gram, grows_at_most
 from analytic_ntk.positivity.linear import Vector
 from analytic_ntk.positivity.nullspace import input_features, push
@@ -79,6 +79,7 @@ def decide(network: Network, dim: int, domain: Domain = Domain.DISTINCT, kernel:
     >>> found.verdict, [[int(e) for e in x] for x in found.counterexample.points]
     (<Positivity.SINGULAR: 'singular'>, [[1, 0], [-1, 0]])
     """
+    require_network(network)
     if isinstance(dim, bool) or not isinstance(dim, int) or not 1 <= dim <= MAX_DIM:
         raise DomainError(f"dim = {dim!r}"[:60], f"an integer from 1 to {MAX_DIM}")
     if not isinstance(domain, Domain):

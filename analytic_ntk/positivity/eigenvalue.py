@@ -13,7 +13,7 @@ from flint import arb, arb_mat, ctx
 from analytic_ntk.certify import certify
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, PrecisionError
-from analytic_ntk.network import Network, ball_pair
+from analytic_ntk.network import Network, ball_pair, require_network
 from analytic_ntk.positivity.decide import Positivity, decide_gram
 from analytic_ntk.positivity.float_gram import certified_gram
 from analytic_ntk.positivity.linear import Vector
@@ -68,6 +68,7 @@ def min_eigenvalue(
     >>> print(min_eigenvalue(network, [[0.0], [0.5], [1.0]], method="float64").decimal(6))
     0.0426827
     """
+    require_network(network)
     say = progress or (lambda done, total, name: None)
     if method not in ("balls", "float64"):
         raise DomainError(f"method = {method!r}", '"balls" or "float64"')

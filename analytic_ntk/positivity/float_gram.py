@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from analytic_ntk.errors import DomainError
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 from analytic_ntk.pair import Pair
 from analytic_ntk.positivity.entries import Entries
 from analytic_ntk.positivity.float_layers import Block, Diagonal, Known
@@ -61,6 +61,7 @@ def certified_gram(
     >>> found.matrix.round(4).tolist(), bool(found.error.max() < 1e-14)
     ([[0.5, 0.0796], [0.0796, 0.5]], True)
     """
+    require_network(network)
     if kernel not in ("ntk", "nngp"):
         raise DomainError(f"kernel = {kernel!r}", '"ntk" or "nngp"')
     for phi in network.activations:

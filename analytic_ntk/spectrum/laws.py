@@ -21,7 +21,7 @@ import sympy as sp
 from analytic_ntk.activation import Activation
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import DomainError
-from analytic_ntk.network import Network
+from analytic_ntk.network import Network, require_network
 from analytic_ntk.pair import Expectations, Pair
 from analytic_ntk.spectrum.harmonics import require_dim
 from analytic_ntk.spectrum.record import SphereSpectrum
@@ -108,8 +108,7 @@ def decay(network: Network, dim: int, kernel: str = "ntk") -> DecayLaw:
     >>> print(spectrum.decay(Network.mlp(activations.relu, 3, 2, 0), dim=3, kernel="nngp"))
     predicted for the nngp on S^2: even k^-(5); odd k^-(5)
     """
-    if not isinstance(network, Network):
-        raise DomainError(f"network = {network!r}"[:100], "a Network")
+    require_network(network)
     require_dim(dim)
     if kernel not in ("ntk", "nngp"):
         raise DomainError(f"kernel = {kernel!r}", '"ntk" or "nngp"')
