@@ -130,6 +130,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "sklearn",
     )),
     ("spectrum: eigenvalues on the sphere", (
+        "spectrum.kinks",
         "spectrum.harmonics spectrum.structure spectrum.nodes spectrum.record",
         "spectrum.line spectrum.closed spectrum.powers",
         "spectrum.quadrature",
@@ -227,7 +228,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "report.decay_plot report.learning_plot report.builder report.terminal",
         "report.html report.catalogue",
         "report",
-        "atlas.witness",
+        "atlas.witness atlas.references",
         "atlas.articles",
         "atlas.entry",
         "atlas",
@@ -246,7 +247,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("explorer: a page to play with", (
         "explorer.view",
         "explorer.panel",
-        "explorer.code explorer.figures explorer.html explorer.style explorer.subject",
+        "explorer.code explorer.figures explorer.html explorer.limits explorer.style explorer.subject",
         "explorer.panels.kernels",
         "explorer.panels.activation explorer.panels.digits explorer.panels.formulas explorer.panels.hermite",
         "explorer.panels.limit explorer.panels.phase explorer.panels.positivity explorer.panels.series",

@@ -78,6 +78,45 @@ def _owen_any(h: arb, a: arb) -> arb:
     return (low + high) / 2 - low * high - _owen(a * h, 1 / a)
 
 
+def _edge(h: arb, z: arb) -> arb:
+    """``-(1/2 pi) int_z^oo exp(-(h^2 + t^2)/2) h/(h^2 + t^2) dt``: the mass that an edge hides from the origin.
+
+    The edge is the ray at distance ``|h|`` that starts ``z`` beyond the foot of the perpendicular. With
+    ``t = z + s`` the size ``exp(-(h^2 + z^2)/2)`` stands in front of an integral of moderate size: the value
+    has as many certain bits as the precision, however small it is. Wants ``h^2 + z^2 > 0``.
+    """
+    if z < 0:  # the whole line hides Phi(-|h|)
+        whole = phi_cdf(h) if h < 0 else -phi_cdf(-h) if h > 0 else arb("nan")
+        return whole - _edge(h, -z)
+    square = h * h + z * z
+    unit = 1 / (1 + abs(z.mid()))
+    depth = arb(2 * (ctx.prec + 8))
+    end = (depth / ((z * z + depth).sqrt() + z)).mid()
+
+    def integrand(t: acb) -> acb:
+        s = unit * t
+        return (-s * (s + 2 * z) / 2).exp() * (square / (h * h + (z + s) * (z + s)))
+
+    found = unit * integrate(integrand, arb(0), end / unit).real
+    rest = (-end * (end + 2 * z) / 2).exp() / (end + z)
+    return -h * (-square / 2).exp() / (2 * arb.pi() * square) * (found + rest.union(arb(0)))
+
+
+def _hidden(h: arb, k: arb, r: arb) -> arb | None:
+    """``Phi2(h, k, r)`` of a quadrant that misses the origin (``h < 0`` or ``k < 0``), its corner far away.
+
+    In coordinates that make the pair independent the quadrant is a wedge; the two edges, seen from the
+    origin, give its mass, certain relative to its size. ``None`` where the corner is near or ``|r|`` is
+    not told from 1: the other forms lose nothing there.
+    """
+    root = ((1 - r) * (1 + r)).sqrt()
+    first, second = (r * h - k) / root, (r * k - h) / root
+    if not h * h + first * first > 16 or not k * k + second * second > 16:
+        return None
+    value = _edge(h, first)
+    return value + (value if h is k else _edge(k, second))
+
+
 def phi2_cdf(h: Ball, k: Ball, r: arb) -> Ball:
     """``Phi2(h, k, r)``, an enclosure for real or complex ``h``, ``k`` and real ``|r| <= 1``.
 
@@ -102,13 +141,23 @@ def phi2_cdf(h: Ball, k: Ball, r: arb) -> Ball:
         return phi_cdf(h.min(k))
     if r == -1 and real:
         return (phi_cdf(h) - phi_cdf(-k)).max(arb(0)) if not h + k == 0 else arb(0)
-    if real and abs(r) > arb("0.7") and (h > 0 or h < 0) and (k > 0 or k < 0):
+    if real and (h < 0 or k < 0):
+        hidden = _hidden(h, k, r)
+        if hidden is not None and hidden.is_finite():
+            return hidden
+    if real and (zero_h or zero_k):
+        other = k if zero_h else h
+        value = phi_cdf(other) / 2 + _owen_any(other, r / ((1 - r) * (1 + r)).sqrt())
+        if value.is_finite():
+            return value
+    if real and (h is k or abs(r) > arb("0.7")) and (h > 0 or h < 0) and (k > 0 or k < 0):
         root = ((1 - r) * (1 + r)).sqrt()
         a_h = (k - r * h) / (h * root)
         a_k = (h - r * k) / (k * root)
         if a_h.is_finite() and a_k.is_finite():
             same = (h > 0 and k > 0) or (h < 0 and k < 0)
-            value = (phi_cdf(h) + phi_cdf(k)) / 2 - _owen_any(h, a_h) - _owen_any(k, a_k)
+            first = _owen_any(h, a_h)
+            value = (phi_cdf(h) + phi_cdf(k)) / 2 - first - (first if h is k else _owen_any(k, a_k))
             value = value if same else value - arb(1) / 2
             if value.is_finite():
                 return value

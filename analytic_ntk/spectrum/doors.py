@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sympy as sp
 from flint import arb
@@ -22,6 +22,7 @@ from analytic_ntk.spectrum.harmonics import (
     require_degree,
     require_dim,
 )
+from analytic_ntk.spectrum.kinks import plan
 from analytic_ntk.spectrum.line import DiskKernel, NetworkKernel
 from analytic_ntk.spectrum.powers import PowerKernel, eigenvalue_balls, network_series_digits
 from analytic_ntk.spectrum.quadrature import MAX_NODES, integrate, to_digits
@@ -36,6 +37,9 @@ them in every dimension)."""
 _QUICK_ORDER = 1_000
 _SLOW_NODES = 300
 """Most nodes tried by itself where each is a double integral; ``method="quadrature"`` has no such limit."""
+_SERIES_DIM, _SERIES_DEGREE = 50, 40
+"""From this dimension or degree on the powers of an analytic kernel are tried before the quadrature."""
+_PLANNED_BITS = 60
 _TRIES = 6
 
 
@@ -180,22 +184,29 @@ def _balls(
         return method, _by_quadrature(network, kernel, structure, dim, degree, digits)
     if method == "series":
         return method, _by_series(network, kernel, structure, dim, degree, digits, MAX_ORDER)
-    order = _order_worth_trying(network, structure, dim, degree)
-    failure: PrecisionError | None = None
+    order, most = _order_worth_trying(network, structure, dim, degree), most_nodes(network)
+    attempts: list[tuple[str, Callable[[], list[arb]]]] = [
+        ("quadrature", lambda: _by_quadrature(network, kernel, structure, dim, degree, digits, most))
+    ]
     if order:
+        smooth = structure.whole.degree == structure.whole.exponent == math.inf
+        low = dim < _SERIES_DIM and degree < _SERIES_DEGREE
+        place = 1 if smooth and low and all(_is_quick(network)) else 0
+        attempts.insert(
+            place, ("series", lambda: _by_series(network, kernel, structure, dim, degree, digits, order))
+        )
+    failures = []
+    for name, attempt in attempts:
         try:
-            return "series", _by_series(network, kernel, structure, dim, degree, digits, order)
+            return name, attempt()
         except PrecisionError as error:
-            failure = error
-        except DomainError as error:  # a series that would need too many Hermite coefficients
-            failure = PrecisionError(error.given, error.required, error.remedy)
-    most = most_nodes(network)
-    try:
-        return "quadrature", _by_quadrature(network, kernel, structure, dim, degree, digits, most)
-    except PrecisionError as error:
-        if failure is None or failure.reached <= error.reached:
-            raise
-        raise failure from error
+            failures.append(error)
+        except DomainError as error:
+            if name == "quadrature":
+                raise
+            # a series that would need too many Hermite coefficients
+            failures.append(PrecisionError(error.given, error.required, error.remedy))
+    raise max(failures, key=lambda error: error.reached)
 
 
 def _order_worth_trying(network: Network, structure: Structure, dim: int, degree: int) -> int:
@@ -210,10 +221,11 @@ def _order_worth_trying(network: Network, structure: Structure, dim: int, degree
 
 
 def _is_quick(network: Network) -> list[bool]:
-    """Per activation: whether a kernel value costs milliseconds (a closed form, or Mehler's sum)."""
+    """Per activation: whether a kernel value costs milliseconds (a closed form, or a short sum)."""
     return [
         (canonical(phi.pieces) is not None and canonical(phi.derivative) is not None)
         or len(phi.pieces.parts) == 1
+        or plan(phi.pieces, arb(1), arb(1), _PLANNED_BITS) is not None
         for phi in network.activations
     ]
 
@@ -243,7 +255,7 @@ def _by_quadrature(
     power = 2 * nngp + 1 if nngp < math.inf else 8
     guess = math.log10(multiplicity(dim, degree)) + power * math.log10(degree + 1) + 1
     zeros = [structure.vanishes(k) for k in range(degree + 1)]
-    line = NetworkKernel(network.layers, kernel, structure)
+    line = NetworkKernel(network.layers, kernel, structure, dim)
     return to_digits(line, zeros, dim, degree, digits, guess, most_nodes)
 
 

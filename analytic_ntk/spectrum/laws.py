@@ -20,6 +20,7 @@ import sympy as sp
 
 from analytic_ntk.activation import Activation
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.network import Network, require_network
 from analytic_ntk.pair import Expectations, Pair
@@ -32,7 +33,7 @@ FEWEST_DEGREES = 12
 
 
 @dataclass(frozen=True)
-class ParityDecay:
+class ParityDecay(Shown):
     """What is predicted for the even, or for the odd, degrees.
 
     ``kind``: ``"finite"`` (eigenvalues are 0 beyond degree ``rate``: proved), ``"algebraic"``
@@ -62,7 +63,7 @@ class ParityDecay:
 
 
 @dataclass(frozen=True)
-class DecayLaw:
+class DecayLaw(Shown):
     """The predicted decay of a spectrum on ``S^(dim-1)``: a **prediction**, not a bound."""
 
     dim: int

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from flint import arb, ctx, fmpq
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.layers import Layer
 from analytic_ntk.pair import Pair
@@ -45,7 +46,7 @@ def correlation(u: Fraction) -> tuple[arb, arb]:
 
 
 @dataclass(frozen=True)
-class DiskKernel:
+class DiskKernel(Shown):
     """A zonal kernel given by a function that encloses it.
 
     ``value(rho, gap)`` is called with balls, ``-1 <= rho <= 1`` and ``gap = 1 - |rho|`` without
@@ -102,12 +103,14 @@ class NetworkKernel:
 
     Its power series has non-negative coefficients (Schoenberg; Daniely, Frostig, Singer 2016), hence
     ``|kappa(z)| <= kappa(|z|) <= kappa(1)`` on the closed unit disk. Values at the nodes serve both
-    kernels, every degree and every dimension, and are remembered.
+    kernels and every degree, and are remembered; ``dim`` says how the sphere weighs them (no bound rests
+    on it).
     """
 
     layers: tuple[Layer, ...]
     kernel: str
     structure: Structure
+    dim: int = 2
 
     @classmethod
     def of(cls, layers: tuple[Layer, ...], kernel: str) -> NetworkKernel:
@@ -121,8 +124,7 @@ class NetworkKernel:
         return arb(self.ends()[0].abs_upper())
 
     def ends(self) -> tuple[arb, arb]:
-        one = arb(1)
-        return self._mirrored(lambda: self._push(one, one, arb(0)), lambda: self._push(one, arb(-1), arb(0)))
+        return self._mirrored(lambda: self._end(1), lambda: self._end(-1))
 
     def at(self, step: Fraction, index: int) -> tuple[arb, arb]:
         if index == 0:
@@ -142,10 +144,16 @@ class NetworkKernel:
         return value, minus()
 
     def _stored(self, step: Fraction, index: int, rho: arb, gap: arb) -> arb:
-        store = _store(self.layers, step, int(ctx.prec))
+        store = _store(self.layers, self.dim, step, int(ctx.prec))
         if index not in store:
             store[index] = self._both(arb(1), rho, gap)
         return store[index][self.kernel == "ntk"]
+
+    def _end(self, side: int) -> arb:
+        store = _store(self.layers, self.dim, None, int(ctx.prec))
+        if side not in store:
+            store[side] = self._both(arb(1), arb(side), arb(0))
+        return store[side][self.kernel == "ntk"]
 
     def _push(self, one: arb, rho: arb, gap: arb) -> arb:
         return self._both(one, rho, gap)[self.kernel == "ntk"]
@@ -154,15 +162,15 @@ class NetworkKernel:
         pair = Pair(one, one, rho, arb(0), gap)
         try:
             for layer in self.layers:
-                pair = layer.push(pair, _BALL)
+                pair = layer.push(pair, NodeBall(self.dim))
         except PrecisionError:
             return arb("nan"), arb("nan")  # more bits will tell the pair from a collinear one
         return pair.q12, pair.ntk
 
 
-@lru_cache(maxsize=6)
-def _store(layers: tuple[Layer, ...], step: Fraction, bits: int) -> dict[int, tuple[arb, arb]]:
+@lru_cache(maxsize=12)
+def _store(
+    layers: tuple[Layer, ...], dim: int, step: Fraction | None, bits: int
+) -> dict[int, tuple[arb, arb]]:
+    """Both kernels by the index of the node; without a step by the end, 1 or -1."""
     return {}
-
-
-_BALL = NodeBall()

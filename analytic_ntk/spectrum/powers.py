@@ -18,6 +18,7 @@ from flint import arb, fmpq
 
 from analytic_ntk.activation import constant
 from analytic_ntk.arithmetic.precision import bits_for, working_precision
+from analytic_ntk.display import Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.exact import ExactNumber
@@ -28,7 +29,7 @@ from analytic_ntk.spectrum.structure import Structure
 
 
 @dataclass(frozen=True, init=False)
-class PowerKernel:
+class PowerKernel(Shown):
     """The zonal kernel ``sum_j c_j rho^j``: coefficients of any sign, and ``tail >= sum_{j > N} |c_j|``.
 
     Coefficients are exact numbers (``1``, ``"1/3"``, ``sp.pi``) or enclosures; ``tail`` is an exact number,

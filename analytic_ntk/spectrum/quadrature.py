@@ -20,7 +20,7 @@ sum may stop early: with coefficients ``>= 0``, ``|kappa(+-1) - kappa(+-rho)| <=
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -36,7 +36,11 @@ MAX_NODES = 60_000
 GUARD_BITS = 48
 _STRIPS = tuple(0.785 * i / 24 for i in range(1, 25))
 """Half-widths ``a < pi/4`` that are tried."""
-_BOUND_BITS = 64
+_HOPELESS_BITS = 24
+"""Kernel values so much worse than their goal are not summed: the eigenvalues' digits would be too few."""
+_PROBES = 8
+_STEP = 3
+"""Goals are raised by multiples of so many digits, so that both kernels use the same nodes."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +53,22 @@ class Rule:
 
 
 def integrate(
-    kernel: LineKernel, dim: int, degree: int, goal_digits: float, most_nodes: int = MAX_NODES
+    kernel: LineKernel,
+    dim: int,
+    degree: int,
+    goal_digits: float,
+    most_nodes: int = MAX_NODES,
+    enough: Callable[[list[arb]], bool] | None = None,
 ) -> list[arb]:
     """``lambda_0 .. lambda_degree`` with radii of about ``10^-goal_digits K``.
 
-    Raises :class:`PrecisionError` where the kernel cannot be enclosed that well, or not at ``most_nodes``
+    With ``enough``, wider ones end the search where they are, or where more bits bring nothing. Raises
+    :class:`PrecisionError` where the kernel cannot be enclosed nearly that well, or not at ``most_nodes``
     nodes.
     """
     bits = 32 * math.ceil((goal_digits * BITS_PER_DIGIT + GUARD_BITS) / 32)
     target_bits = goal_digits * BITS_PER_DIGIT
+    before, known = math.inf, -math.inf
     for _ in range(6):
         with working_precision(bits):
             ends = kernel.ends()
@@ -70,14 +81,26 @@ def integrate(
                     "ask for fewer digits or a lower degree",
                 )
             error = arb("nan") if rule is None else _error(kernel, ends, rule, dim, degree)
+            if rule is not None and error.is_finite():
+                last, known = known, _known_bits(kernel, rule, dim)
+                if known < target_bits - _HOPELESS_BITS:
+                    if known < last + 8:
+                        raise PrecisionError(
+                            f"kernel values to {max(0, int(known / BITS_PER_DIGIT))} digits",
+                            f"about {math.ceil(goal_digits)} digits of them",
+                            "ask for fewer digits or a lower degree",
+                        )
+                    bits += 32 * math.ceil((target_bits - known) / 32)
+                    continue
         if rule is not None and error.is_finite():
             with working_precision(bits + math.ceil(1.3 * degree) + 32):
                 values = [v + arb(0, error) for v in _sums(kernel, bits, ends, rule, dim, degree)]
                 worst = max((v.rad() for v in values), default=arb(0))
             if all(v.is_finite() for v in values):
                 missing = _log2(worst / size) + target_bits
-                if missing <= 2:
+                if missing <= 2 or (enough is not None and (missing > before - 8 or enough(values))):
                     return values
+                before = missing
                 bits += 32 * math.ceil((missing + 16) / 32)
                 continue
         bits *= 2
@@ -125,6 +148,18 @@ def _rule(
 
 def _weight_nats(u: float, dim: int) -> float:
     return (dim - 1) * (u + math.log1p(math.exp(-2 * u)) - math.log(2))
+
+
+def _known_bits(kernel: LineKernel, rule: Rule, dim: int) -> float:
+    """How far the radii of a few weighted values lie below the kernel."""
+    worst = arb(0)
+    for place in range(_PROBES + 1):
+        index = rule.last * place // _PROBES
+        rho, _ = correlation(rule.step * index)
+        weight = ((1 - rho) * (1 + rho)).sqrt() ** (dim - 1)
+        for value in kernel.at(rule.step, index):
+            worst = worst.max(arb((weight * value.rad()).abs_upper()))
+    return -_log2(worst / kernel.bound())
 
 
 def _left_out(kernel: LineKernel, ends: tuple[arb, arb], step: Fraction, last: int, dim: int) -> arb | None:
@@ -208,16 +243,25 @@ def to_digits(
     ``first_guess`` is how many digits the smallest eigenvalue may lie below the kernel. Raises
     :class:`PrecisionError`, saying what was reached.
     """
-    lost, reached, lonely = first_guess, 0, 0
+    lost, reached, lonely, width = first_guess, 0, 0, math.inf
+
+    def certain(values: list[arb]) -> list[int]:
+        live = [v for v, zero in zip(values, vanishing, strict=True) if not zero]
+        return [Enclosure.of(v).digits for v in live] or [digits]
+
     while lost <= 20 * digits + 3_000 and lonely < 3:
-        values = integrate(kernel, dim, degree, digits + lost, most_nodes)
-        live = [Enclosure.of(v) for v, zero in zip(values, vanishing, strict=True) if not zero]
-        good = min((e.digits for e in live), default=digits)
+        values = integrate(
+            kernel, dim, degree, digits + lost, most_nodes, lambda found: min(certain(found)) >= digits
+        )
+        good = min(certain(values))
         reached = max(reached, good)
+        before, width = width, max((_log2(v.rad()) for v in values), default=-math.inf)
         if good >= digits:
             return values
-        lonely += bool(good == 0 and any(e.digits >= digits for e in live))  # one of them is 0, it seems
-        lost += digits - good + 1 if good else lost + 10
+        if width > before - 4:  # the kernel is not known any better
+            break
+        lonely += bool(good == 0 and max(certain(values)) >= digits)  # one of them is 0, it seems
+        lost += _STEP * math.ceil((digits - good + 1 if good else lost + 10) / _STEP)
     raise PrecisionError(
         f"{reached} digits of eigenvalues up to degree {degree}",
         f"{digits} digits",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.certify import certify
-from analytic_ntk.display import axes_for, html_table
+from analytic_ntk.display import axes_for, html_table, tidy
 from analytic_ntk.enclosure import Enclosure
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ class SphereSpectrum:
             axes.semilogx(*zip(*shown, strict=True), "o", markersize=4)
         axes.set(xlabel="degree $k$", ylabel=r"$\log_{10} \lambda_k$")
         axes.set_title(f"{self.kernel} on $S^{{{self.dim - 1}}}$")
-        axes.grid(alpha=0.3)
-        return axes
+        return tidy(axes)
 
     def _repr_html_(self) -> str:
         sums = [value.decimal(10) for value in self.cumulative_trace()]
