@@ -30,6 +30,7 @@ from analytic_ntk.errors import DomainError
 from analytic_ntk.explorer.code import numpy_program, sympy_code
 from analytic_ntk.explorer.export import page
 from analytic_ntk.explorer.html import mathml, panel_html
+from analytic_ntk.explorer.limits import failure_of, one_by_one
 from analytic_ntk.explorer.panel import KINDS, Captioned, Download, Panel, Subject, Typeset
 from analytic_ntk.explorer.panels import kernels
 from analytic_ntk.explorer.panels.hermite import heights
@@ -359,6 +360,53 @@ def test_the_sympy_program_is_the_formula(text: str) -> None:
         assert abs(difference.evalf(30)) < 1e-25
 
 
+WITHIN = sp.Rational(2, 3)
+
+
+def run_copied(found: Typeset, values: dict[str, sp.Expr]) -> tuple[complex, complex]:
+    """What the copied sympy and numpy programs give, each run as it was copied."""
+    space: dict[str, object] = {}
+    *lines, last = found.sympy.splitlines()
+    exec("\n".join([*lines, f"found = {last}"]), space)
+    names = {str(symbol): symbol for symbol in sp.sympify(space["found"]).free_symbols}
+    by_sympy = sp.sympify(space["found"]).subs({names[n]: v for n, v in values.items() if n in names})
+    exec(found.numpy, space)
+    (function,) = [v for k, v in space.items() if f"def {k}(" in found.numpy and k != "Phi2"]
+    arguments = function.__code__.co_varnames[: function.__code__.co_argcount]  # type: ignore[attr-defined]
+    by_numpy = function(*(np.array([float(values[n])]) for n in arguments))  # type: ignore[operator]
+    assert by_numpy.shape == (1,)
+    return complex(by_sympy.evalf(20)), complex(by_numpy[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "depth", "weight", "bias"),
+    [("relu", 2, "3/2", "1/7"), ("gelu", 3, "2", "1/10"), ("elu(1)", 1, "2", "0"), ("3", 1, "2", "1/2"),
+     ("gaussian", 2, "123456789/987654321", "99999/7654321")],
+)  # fmt: skip
+def test_what_is_copied_runs_and_is_the_kernel(text: str, depth: int, weight: str, bias: str) -> None:
+    """Closed forms at once, the others step by step; against certified values."""
+    found = {
+        f.name: f
+        for f in panel(
+            "formulas", activation=text, depth=depth, weight_variance=weight, bias_variance=bias
+        ).formulas
+    }
+    values: dict[str, sp.Expr] = {"rho": WITHIN}
+    network = Network.mlp(activations.resolve(text), depth, weight, bias).at(1, WITHIN, 1, 16)
+    if "NNGP" in found:
+        got = {name: run_copied(found[name], values) for name in ("NNGP", "NTK")}
+    else:
+        w, b = sp.Rational(weight), sp.Rational(bias)
+        values = {"q": w + b, "S": w * WITHIN + b, "T": w * WITHIN + b}
+        for _ in range(depth):
+            got = {name: run_copied(found[f"next {name}"], values) for name in "qST"}
+            assert got["q"][0] == pytest.approx(got["q"][1], rel=1e-13)
+            values = {name: sp.Rational(one.real) for name, (one, _) in got.items()}
+        got = {"NNGP": got["S"], "NTK": got["T"]}
+    for name, exact in (("NNGP", network.nngp), ("NTK", network.ntk)):
+        assert got[name] == pytest.approx((float(exact), float(exact)), rel=1e-11)
+
+
 @pytest.mark.parametrize(("text", "closed"), [("tanh", False), ("exp(-Abs(x))*cos(3*x)", True)])
 def test_where_there_is_no_numpy_form_the_program_asks_the_package(text: str, closed: bool) -> None:
     found = panel("formulas", activation=text, depth=1)
@@ -426,6 +474,11 @@ def test_an_exported_page_needs_nothing_else() -> None:
     assert outside(text.replace("</main>", '<img src="https://example.org/x.png"></main>')) != []
 
 
+def test_a_picture_sets_no_rule_for_the_page() -> None:
+    for found in panel("kernels", activation="relu", depth=1).figures:
+        assert "<style" not in found.svg and "font-family" not in found.svg and "<text" in found.svg
+
+
 def test_every_text_is_escaped() -> None:
     """A hostile text in every place where a panel or a view has one."""
     bad = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;"
@@ -454,15 +507,6 @@ def run(*words: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-def test_export(tmp_path: Path) -> None:
-    path = tmp_path / "view.html"
-    query = View(activation="x*erf(x)", depth=2, panels=("activation", "digits")).query()
-    code, _, said = run("--view", query, "--export", str(path))
-    assert code == 0 and "wrote" in said
-    text = path.read_text(encoding="utf-8")
-    assert "Certified digits" in text and outside(text) == [] and "activation=x%2Aerf%28x%29" in text
-
-
 def test_export_says_what_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "view.html"
     code, _, _ = run("--activation", "x^12", "--view", "panels=kernels&weight_variance=100", "--export", path)
@@ -479,18 +523,28 @@ def test_a_wrong_view_is_refused(words: tuple[str, ...], said: str, tmp_path: Pa
     assert code == 2 and said in error
 
 
-def test_json() -> None:
-    query = View(activation="relu", depth=1, panels=("activation", "digits")).query()
-    code, out, _ = run("--view", query, "--json")
+def test_export_and_json(tmp_path: Path) -> None:
+    path = tmp_path / "view.html"
+    query = View(activation="x*erf(x)", depth=1, panels=("activation", "digits")).query()
+    code, out, said = run("--view", query, "--export", str(path), "--json")
+    assert code == 0 and "wrote" in said
+    text = path.read_text(encoding="utf-8")
+    assert "Certified digits" in text and outside(text) == [] and "activation=x%2Aerf%28x%29" in text
+
     found = json.loads(out)
-    assert (
-        code == 0
-        and found["view"]["activation"] == "relu"
-        and list(found["panels"]) == ["activation", "digits"]
-    )
+    assert found["view"]["activation"] == "x*erf(x)" and list(found["panels"]) == ["activation", "digits"]
     assert found["panels"]["digits"]["kinds"] == ["certified"]
-    assert "relu" in found["panels"]["activation"]["figures"][0]
+    assert "x*erf(x)" in found["panels"]["activation"]["figures"][0]
     assert json.loads(found["panels"]["digits"]["downloads"]["digits.json"])["ntk"]["digits"] >= 30
+
+
+def test_an_export_is_bounded_in_time() -> None:
+    """What takes too long is ended."""
+    endless = replace(SUBJECTS["kernels"], seconds=0.5)
+    view = View(activation="(x+1)^99", depth=12)
+    first, stopped = (found for _, found in one_by_one((SUBJECTS["activation"], endless), view))
+    assert isinstance(first, Panel) and isinstance(stopped, Exception)
+    assert str(failure_of(stopped, endless)).startswith("Stopped after 0.5 seconds")
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:

@@ -30,10 +30,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from analytic_ntk.cli.explore import subjects
 from analytic_ntk.errors import DomainError
+from analytic_ntk.explorer.limits import Failure, one_by_one
 from analytic_ntk.explorer.panel import Panel, Subject
 from analytic_ntk.explorer.server import HOST, NAMES, SameOrigin, listen
 from analytic_ntk.explorer.view import View
-from analytic_ntk.explorer.workers import Failure, Workers, failure_of
+from analytic_ntk.explorer.workers import Workers, failure_of
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -175,7 +176,44 @@ def test_a_cancelled_computation_ends(workers: Workers) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["activation", "kernels", "formulas", "hermite", "series", "positivity"])
+def test_an_export_is_bounded_in_memory_and_time() -> None:
+    """And what comes after what was stopped is computed all the same."""
+    subjects = [asked(greedy), asked(endless, 0.5), asked(quick)]
+    large, slow, last = (found for _, found in one_by_one(subjects, View()))
+    assert isinstance(large, MemoryError) and isinstance(last, Panel)
+    assert isinstance(slow, Exception) and "limit" in str(failure_of(slow, subjects[1]))
+
+
+KILLED = """
+from multiprocessing import get_context
+import os, time
+from analytic_ntk.explorer.limits import MEMORY, bound
+if __name__ == "__main__":
+    pool = get_context("spawn").Pool(1, bound, (MEMORY,))
+    print(pool.apply(os.getpid), flush=True)
+    pool.apply(time.sleep, (600,))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked up in /proc")
+def test_a_worker_does_not_outlive_a_killed_parent() -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED], cwd=ROOT, stdout=subprocess.PIPE, text=True) as one:
+        assert one.stdout is not None
+        worker = Path("/proc", one.stdout.readline().strip())
+        assert worker.is_dir()
+        one.kill()
+        deadline = time.monotonic() + 30
+        while worker.is_dir() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not worker.is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["activation", "kernels", "formulas", "hermite", "series", "spectrum", "phase", "positivity", "width"],
+)
 def test_closed_forms_take_less_than_a_second(name: str) -> None:
     """Of processor time, so that a busy machine does not matter; in a process that is warm."""
     (subject,) = [s for s in subjects() if s.name == name]
@@ -220,6 +258,8 @@ class Visit:
         self.elsewhere: list[str] = []
         self.faults: list[str] = []
         page.set_default_timeout(PATIENCE)
+        self.received = 0
+        page.on("websocket", lambda socket: socket.on("framereceived", self._received))
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("dialog", lambda dialog: (self.faults.append("a dialog"), dialog.dismiss()))
         page.on("request", self._asked)
@@ -227,6 +267,9 @@ class Visit:
     def _asked(self, request: Any) -> None:
         if not request.url.startswith((self.address, "data:", "blob:")):
             self.elsewhere.append(request.url)
+
+    def _received(self, frame: Any) -> None:
+        self.received += len(frame)
 
     def go(self, query: str = "") -> Visit:
         self.page.goto(f"{self.address}?{query}")
@@ -294,6 +337,43 @@ def test_an_expression_typed_and_one_refused(visit: Visit) -> None:
     visit.type("Weight variance", "3/2")
     visit.page.wait_for_function("document.querySelectorAll('[role=alert]').length === 0")
     assert "weight_variance=3%2F2" in visit.page.url
+
+
+@pytest.mark.slow
+def test_lists_follow_and_lead(visit: Visit) -> None:
+    """The list of names shows what is typed and changes it; that of point sets changes the verdict."""
+    visit.go("panels=positivity&activation=relu&bias_variance=0&depth=1")
+    names = visit.page.get_by_role("combobox", name="Catalogue")
+    assert names.input_value() == "relu" and "Singular" in visit.text("positivity")
+    visit.page.get_by_role("combobox", name="Points").select_option("non-proportional")
+    visit.page.wait_for_function("document.querySelector('#positivity').innerText.includes('no two')")
+    visit.type("Activation φ", "x*erf(x)")
+    visit.page.wait_for_function("document.querySelector('select').value === ''")
+    names.select_option("tanh")
+    visit.page.wait_for_function("location.search.includes('activation=tanh&')")
+    assert "domain=non-proportional" in visit.page.url
+    visit.go("panels=positivity&activation=relu&domain=torus")
+    assert "torus" in visit.text("positivity .wrong")
+    visit.page.get_by_role("combobox", name="Points").select_option("sphere")
+    visit.page.wait_for_function("document.querySelector('#positivity .headline') !== null")
+    assert "torus" not in visit.text("positivity .wrong")
+
+
+@pytest.mark.slow
+def test_a_wrong_value_does_not_send_the_answers_again(visit: Visit) -> None:
+    visit.go("activation=relu&depth=1&panels=activation,kernels,hermite,series")
+    before = visit.received
+    visit.type("Activation φ", "reluu")
+    assert "Waits for" in visit.text("kernels") and visit.page.locator("#kernels.stale").count() == 1
+    assert visit.received - before < 30_000  # one picture alone has 15,000
+
+
+@pytest.mark.slow
+def test_what_stands_in_the_queue_says_so(visit: Visit) -> None:
+    """Two processes at most for what is quick: of what is slow nevertheless the third waits its turn."""
+    visit.page.goto(f"{visit.address}?activation=(x%2B1)^99&depth=12")
+    visit.page.get_by_text("Waits for a free process.").first.wait_for()
+    visit.page.get_by_text("s of at most 60 s").first.wait_for()
 
 
 @pytest.mark.slow
@@ -408,16 +488,26 @@ def test_the_exported_page_offline(chromium: Any, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_and_a_keyboard(address: str, chromium: Any, scheme: str) -> None:
-    """390 pixels wide: nothing is cut off; every field and button has a name; the focus is seen; contrast."""
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    visit = Visit(context.new_page(), address).go("panels=activation,kernels,formulas,positivity,digits")
-    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
+    """360 pixels wide: nothing is cut off; every field and button has a name; the focus is seen; contrast."""
+    context = chromium.new_context(viewport={"width": 360, "height": 780}, color_scheme=scheme)
+    visit = Visit(context.new_page(), address)
+    visit.go("panels=activation,kernels,formulas,positivity,digits,width")
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 360
     nameless = visit.page.evaluate(
         """[...document.querySelectorAll('input, button, a[href], [role=slider], [role=combobox]')]
         .filter(e => e.offsetParent && !(e.getAttribute('aria-label') || e.innerText || e.labels?.length))
         .map(e => e.outerHTML)"""
     )
     assert nameless == []
+    assert visit.page.locator("main").count() == 1  # the framework's own
+    small = visit.page.evaluate(
+        """[...document.querySelectorAll('button, summary, select, input[type=range], a[href]')]
+        .filter(e => e.checkVisibility() && Math.min(e.offsetWidth, e.offsetHeight) < 24)
+        .map(e => e.outerHTML)"""
+    )
+    assert small == []
+    width = visit.page.get_by_role("slider", name="Width of the finite networks")
+    assert width.get_attribute("aria-valuetext") == "64"
     low = visit.page.evaluate(CONTRAST)
     assert low == []
     visit.page.get_by_role("textbox", name="Activation φ", exact=True).focus()
@@ -441,7 +531,11 @@ CONTRAST = """(() => {
   for (const e of document.querySelectorAll('.explorer *')) {
     const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
     if (!own || !e.checkVisibility() || e.closest('svg, .q-icon, .visually-hidden')) continue;
-    const pair = [luminance(parse(getComputedStyle(e).color) || [0, 0, 0]), luminance(behind(e))];
+    let shown = 1;
+    for (let a = e; a; a = a.parentElement) shown *= getComputedStyle(a).opacity;
+    const under = behind(e), own_colour = parse(getComputedStyle(e).color) || [0, 0, 0];
+    const seen = own_colour.map((c, i) => shown * c + (1 - shown) * under[i]);
+    const pair = [luminance(seen), luminance(under)];
     if ((Math.max(...pair) + .05) / (Math.min(...pair) + .05) < 4.5)
       wrong.push(e.tagName + ' ' + e.className + ' ' + e.textContent.slice(0, 40));
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import webbrowser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from analytic_ntk.cli.answers import require_ending, write_file
 from analytic_ntk.cli.app import INCOMPLETE, JSON, answering, app, print_json, stages
-from analytic_ntk.errors import DomainError
+from analytic_ntk.errors import AnalyticNTKError, DomainError
 
 if TYPE_CHECKING:
     from analytic_ntk.explorer.panel import Panel, Subject
@@ -122,24 +123,39 @@ def _view(query: str, activation: str | None) -> View:
 
 def _write(view: View, path: Path | None, as_json: bool) -> None:
     """The view as a file, as JSON, or both; nothing is served."""
-    from analytic_ntk.errors import AnalyticNTKError
     from analytic_ntk.explorer.export import data, page
-    from analytic_ntk.explorer.subject import activation_of
+    from analytic_ntk.explorer.limits import failure_of, one_by_one
+    from analytic_ntk.explorer.panel import Panel
+    from analytic_ntk.explorer.panels.activation import CHECK
 
     require_ending(path, (".html", ".htm"))
-    activation_of(view.activation)  # a wrong one is an error, not a page
+    chosen = [subject for subject in subjects() if subject.name in view.panels]
     panels: dict[str, Panel | str] = {}
     with stages() as progress:
-        for subject in subjects():
-            if subject.name in view.panels:
+
+        def announced() -> Iterator[Subject]:
+            for subject in (CHECK, *chosen):
                 progress(subject.title)
-                try:
-                    panels[subject.name] = subject.of(view)
-                except AnalyticNTKError as error:
-                    panels[subject.name] = str(error)
+                yield subject
+
+        for subject, found in one_by_one(announced(), view):
+            if subject is not CHECK:
+                panels[subject.name] = found if isinstance(found, Panel) else str(failure_of(found, subject))
+            elif isinstance(found, Exception):  # an error, not a page
+                raise _wrong(found)
     if path is not None:
         write_file(path, page(view, subjects(), panels).encode())
     if as_json:
         print_json(data(view, panels))
     if any(isinstance(found, str) for found in panels.values()):
         raise typer.Exit(INCOMPLETE)
+
+
+def _wrong(error: Exception) -> AnalyticNTKError:
+    """Why the activation cannot be had."""
+    from analytic_ntk.explorer.limits import failure_of
+    from analytic_ntk.explorer.panels.activation import CHECK
+
+    if isinstance(error, AnalyticNTKError):
+        return error
+    return DomainError(str(failure_of(error, CHECK)), "an activation that can be read at once")

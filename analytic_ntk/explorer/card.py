@@ -11,9 +11,10 @@ from typing import Any
 from nicegui import background_tasks, html, ui
 
 from analytic_ntk.explorer.html import panel_html
+from analytic_ntk.explorer.limits import Failure
 from analytic_ntk.explorer.panel import Panel, Subject
 from analytic_ntk.explorer.view import View
-from analytic_ntk.explorer.workers import Failure, Workers, failure_of
+from analytic_ntk.explorer.workers import Workers, failure_of
 
 PATIENCE = 0.4
 """Seconds before a computation is shown as such: what is quicker would only flicker."""
@@ -110,21 +111,20 @@ class Card:
         background_tasks.create(self._wait(self.future), name=self.subject.name)
 
     async def _wait(self, future: Future[Panel]) -> None:
-        began = time.monotonic()
+        began = None
         waiting = asyncio.wrap_future(future)
         while not waiting.done():
             await asyncio.wait([waiting], timeout=PATIENCE)
             if future is not self.future:  # dropped: nobody waits for it
                 waiting.cancel()
                 return
-            taken = time.monotonic() - began
+            if began is None and future.running():
+                began = time.monotonic()
             if not waiting.done():
                 self.progress.set_visibility(True)
                 if self.shown is not None:
-                    self.body.classes(add="stale")
-                self.bar.props["value"] = f"{taken:.1f}"
-                self.bar.update()
-                self.clock.text = f"{taken:.0f} s of at most {self.subject.seconds:.0f} s"
+                    self._mark_stale(True)
+                self._tell_time(None if began is None else time.monotonic() - began)
                 self.told()
         self._idle()
         try:
@@ -133,13 +133,19 @@ class Card:
             self._answer(failure_of(error, self.subject))
         self.told()
 
+    def _tell_time(self, taken: float | None) -> None:
+        """How long it has been at work; ``None``: it waits for others."""
+        self.bar.props["value"] = f"{taken or 0.0:.1f}"
+        self.bar.update()
+        limit = f"of at most {self.subject.seconds:.0f} s"
+        self.clock.text = "Waits for a free process." if taken is None else f"{taken:.0f} s {limit}"
+
     def _answer(self, found: Panel | Failure) -> None:
         self.ask.set_visibility(False)
         if isinstance(found, Panel):
             self.shown = self.wanted
             self._say("")
             self.body.set_content(panel_html(found))
-            self.body.classes(remove="stale")
             return
         self._stop(f"{found}{' Below is the answer to an earlier question.' if self.shown else ''}")
         self.ask.set_visibility(bool(self.subject.waits) or not found.wrong)
@@ -152,10 +158,11 @@ class Card:
     def _say(self, text: str) -> None:
         self.message.text = text.strip()
         self.message.set_visibility(bool(text.strip()))
-        if text.strip() and self.shown:
-            self.body.classes(add="stale")
-        else:
-            self.body.classes(remove="stale")
+        self._mark_stale(bool(text.strip()) and self.shown is not None)
+
+    def _mark_stale(self, stale: bool) -> None:
+        """Of the section and not of the answer: the class of an element is sent with all it holds."""
+        self.section.classes(add="stale" if stale else None, remove=None if stale else "stale")
 
     # -------------------------------------------------------------------------------- stopping
 

@@ -39,6 +39,25 @@ _PLAIN: dict[Any, Any] = {
 }
 
 
+class _Sympy(StrPrinter):
+    """No quotient of two plain integers, which Python makes a float; nor ``S(1)``: a kernel is called S."""
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return f"Rational({expr.p}, {expr.q})"
+
+    _print_Half = _print_Rational
+
+
+class _Numpy(SciPyPrinter):
+    """Integers beyond 2^53 as floats: numpy has no functions of larger integers."""
+
+    def _print_Integer(self, expr: sp.Integer) -> str:
+        return str(expr) if abs(expr) < 2**53 else repr(float(expr))
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return f"{expr.p}/{expr.q}" if max(abs(expr.p), expr.q) < 2**53 else repr(float(expr))
+
+
 def plain(expression: sp.Expr) -> sp.Expr:
     """With functions that sympy itself knows, save ``Phi2`` (and ``re``, left as it stands).
 
@@ -56,10 +75,10 @@ def plain(expression: sp.Expr) -> sp.Expr:
 def sympy_code(expression: sp.Expr) -> str:
     """A program whose last line is the expression; empty where expectations are left unevaluated.
 
-    >>> print(sympy_code(rho / 3 + sp.acos(rho)))
+    >>> print(sympy_code(sp.acos(rho) + sp.Rational(1, 3)))
     from sympy import *
     rho = Symbol("rho", real=True)
-    rho/S(3) + acos(rho)
+    acos(rho) + Rational(1, 3)
     """
     if expression.has(Dual):
         return ""
@@ -70,24 +89,40 @@ def sympy_code(expression: sp.Expr) -> str:
     for symbol in sorted(shown.free_symbols, key=str):
         sign = "positive" if symbol.is_positive else "real"
         lines.append(f'{symbol} = Symbol("{symbol}", {sign}=True)')
-    return "\n".join([*lines, StrPrinter({"sympy_integers": True}).doprint(shown)])
+    return "\n".join([*lines, _Sympy().doprint(shown)])
 
 
 def numpy_expression(expression: sp.Expr) -> str:
     """The expression for numpy arrays, with full names.
 
-    Empty where expectations are left unevaluated, and for ``Phi2`` of complex arguments, which the quadrature
-    of :data:`PHI2` is not made for.
+    Empty where expectations are left unevaluated, and for ``Phi2`` of complex arguments: there the quadrature
+    of :data:`PHI2` may be wrong altogether.
     """
     if expression.has(Dual) or (expression.has(atoms.RealPart) and expression.has(atoms.Phi2)):
         return ""
-    printer = SciPyPrinter(
-        {
-            "allow_unknown_functions": True,
-            "user_functions": {"Phi2": "Phi2", "re": "numpy.real"},
-        }
-    )
-    return str(printer.doprint(plain(expression)))
+    known = {"allow_unknown_functions": True, "user_functions": {"Phi2": "Phi2", "re": "numpy.real"}}
+    try:
+        return str(_Numpy(known).doprint(plain(expression)))
+    except OverflowError:  # a number that no float64 can hold
+        return ""
+
+
+def numpy_code(name: str, expression: sp.Expr, of: sp.Symbol) -> str:
+    """A program that defines the expression as a function of its symbols, a constant as one of ``of``.
+
+    Empty where :func:`numpy_expression` is.
+
+    >>> print(numpy_code("third", rho / 3, rho))
+    def third(rho):
+        return (1/3)*rho
+    <BLANKLINE>
+    """
+    body = numpy_expression(expression)
+    if not body:
+        return ""
+    arguments = sorted(map(str, expression.free_symbols))
+    constant = "" if arguments else f" + 0*{of}"
+    return _with_tools(f"def {name}({', '.join(arguments or [str(of)])}):\n    return {body}{constant}\n")
 
 
 def numpy_program(formulas: Sequence[Formula], depth: int, weight: sp.Expr, bias: sp.Expr, about: str) -> str:
@@ -105,8 +140,8 @@ def numpy_program(formulas: Sequence[Formula], depth: int, weight: sp.Expr, bias
     if "NNGP" in named:
         used = [f for f in formulas if f.name not in ("dual", "derivative dual", "NNGP", "NTK")]
         steps = [f"    {f.name} = {numpy_expression(f.expression)}" for f in used]
-        lines += [*steps, f"    nngp = {numpy_expression(named['NNGP'])}"]
-        lines += [f"    ntk = {numpy_expression(named['NTK'])}", "    return nngp, ntk"]
+        lines += [*steps, f"    nngp = 0*rho + {numpy_expression(named['NNGP'])}"]
+        lines += [f"    ntk = 0*rho + {numpy_expression(named['NTK'])}", "    return nngp, ntk"]
     else:
         start = numpy_expression(weight * rho + bias)
         lines += [
@@ -118,11 +153,15 @@ def numpy_program(formulas: Sequence[Formula], depth: int, weight: sp.Expr, bias
             f"                   {numpy_expression(named['next T'])})",
             "    return S, T",
         ]
-    body = "\n".join(lines)
+    return _with_tools("\n".join(lines) + "\n")
+
+
+def _with_tools(body: str) -> str:
+    """With what it imports, and ``Phi2`` if it needs it."""
     tools = PHI2 if "Phi2(" in body else ""
-    modules = sorted(set(re.findall(r"\bscipy\.[a-z]+(?=\.)", body + tools)))
-    imports = "".join(f"import {module}\n" for module in ("numpy", *modules))
-    return f"{imports}{tools}\n\n{body}\n"
+    modules = sorted(set(re.findall(r"\bnumpy(?=\.)|\bscipy\.[a-z]+(?=\.)", body + tools)))
+    imports = "".join(f"import {module}\n" for module in modules)
+    return f"{imports}{tools}\n\n{body}" if imports else body
 
 
 def package_program(activation: str, depth: str, weight: str, bias: str) -> str:

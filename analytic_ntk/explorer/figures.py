@@ -16,6 +16,7 @@ SIZE = (4.6, 3.1)
 """Inches: on a phone letters are still as tall as those of the text."""
 
 _VARIABLES = {INK: "ink", FAINT: "faint", PAPER: "card"} | {c: f"series-{i}" for i, c in enumerate(SERIES)}
+_NOT_OURS = re.compile(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|font-family: [^;\"]*;?", re.DOTALL)
 _IDS = re.compile(r'(\bid="|href="#|url\(#)')
 
 
@@ -23,8 +24,10 @@ def canvas(x_label: str, y_label: str, size: tuple[float, float] = SIZE) -> tupl
     """A matplotlib figure with one pair of axes."""
     from matplotlib.figure import Figure as Drawing  # slow to load
 
-    figure = Drawing(figsize=size, layout="constrained", facecolor="none")
-    axes = figure.add_subplot(facecolor="none")
+    figure = Drawing(figsize=size, facecolor="none")
+    # margins that hold every label: to find them by a layout engine takes as long as to draw the picture
+    axes = figure.add_axes((0.16, 0.16, 0.8, 0.79) if y_label else (0.1, 0.16, 0.86, 0.79), facecolor="none")
+    axes.ticklabel_format(scilimits=(-3, 4))
     axes.set_xlabel(x_label, color=INK)
     axes.set_ylabel(y_label, color=INK)
     axes.grid(color=FAINT, linewidth=0.5)
@@ -47,11 +50,12 @@ def drawn(figure: Any, name: str, alt: str) -> Figure:
     import matplotlib as mpl
 
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "analytic_ntk", "svg.fonttype": "path"}):
+    with mpl.rc_context({"svg.hashsalt": "analytic_ntk", "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # a rule for "*" would be one for the whole page; letters are those of the page
+    svg = _NOT_OURS.sub("", svg)
     svg = re.sub(r'^(<svg[^>]*?) width="[^"]*"', r"\1", svg, flags=re.DOTALL)
     svg = re.sub(r'^(<svg[^>]*?) height="[^"]*"', r"\1", svg, flags=re.DOTALL)
     svg = _IDS.sub(rf"\g<1>{name}-", svg)

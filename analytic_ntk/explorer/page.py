@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from fractions import Fraction
@@ -21,7 +22,7 @@ from analytic_ntk.explorer.style import PAGE_STYLE, SCRIPT, STYLE
 from analytic_ntk.explorer.view import DOMAINS, MAX_DEPTH, MAX_WIDTH, Reading, View, read
 from analytic_ntk.explorer.workers import Workers, failure_of
 
-PAUSE = 0.15
+PAUSE = 0.2
 """Seconds without a further change before anything is computed."""
 HINTS = {
     "activation": "a formula in x, such as x*erf(x), or a name of the catalogue",
@@ -82,7 +83,7 @@ class Explorer:
             with html.div().classes("desk"):
                 with html.section().classes("card controls").props('aria-label="The network"'):
                     self._controls()
-                with html.main().classes("panels").props('aria-label="Answers"'):
+                with html.section().classes("panels").props('aria-label="Answers"'):
                     for subject in self.subjects:
                         self._card(subject)
             html.p("").props("id=copied role=status").classes("visually-hidden")
@@ -95,10 +96,7 @@ class Explorer:
             "": "or pick one",
             **{name: name for name in map(str, activations.all_activations().values())},
         }
-        self.picker = ui.select(names, value="", label="Catalogue").classes("field")
-        self.picker.props("outlined dense options-dense").on_value_change(
-            lambda event: self._pick(str(event.value or ""))
-        )
+        self.picker = self._choice("Catalogue", names, self.texts["activation"], self._pick)
         self._slider("depth")
         for name in ("weight_variance", "bias_variance", "rho"):
             self._text(name)
@@ -117,13 +115,27 @@ class Explorer:
 
     def _text(self, name: str) -> None:
         field = ui.input(LABELS[name], value=self.texts[name]).classes("field")
-        field.props(
-            f"outlined dense debounce=150 autocomplete=off spellcheck=false maxlength=300 name={name}"
-        )
+        field.props(f"outlined dense autocomplete=off spellcheck=false maxlength=300 name={name}")
         if name in HINTS:
             field.props["hint"] = HINTS[name]
         field.on_value_change(lambda event: self._typed(name, str(event.value or "")))
         self.fields[name] = field
+
+    def _choice(self, label: str, names: Mapping[str, str], chosen: str, told: Callable[[str], None]) -> Any:
+        """A list to choose from: the browser's own, which every keyboard, screen reader and phone knows."""
+        with html.label(label).classes("choice"):
+            found = (
+                html.select()
+                .props("autocomplete=off")
+                .on("change", lambda event: told(str(event.args)), js_handler="(e) => emit(e.target.value)")
+            )
+            with found:
+                for value, shown in names.items():
+                    option = html.option(shown)
+                    option.props["value"] = value
+                    if value == chosen:
+                        option.props["selected"] = True
+        return found
 
     def _slider(self, name: str) -> None:
         low, high, step = SLIDERS[name]
@@ -131,7 +143,7 @@ class Explorer:
             if name not in self.fields:
                 self.fields[name] = ui.label(f"{LABELS[name]}: {getattr(self.view, name)}")
             slider = html.input_().props(
-                f"type=range min={low:g} max={high:g} step={step:g} name={name}-slider"
+                f"type=range min={low:g} max={high:g} step={step:g} name={name}-slider autocomplete=off"
             )
             slider.props["aria-label"] = LABELS[name]
             # not "value": that would put the slider back to what the server knew last, in mid-drag
@@ -149,10 +161,10 @@ class Explorer:
         with card.build():
             for name in LOCAL.get(subject.name, ()):
                 if name == "domain":
-                    chosen = ui.select(DOMAINS, value=self.view.domain, label=LABELS[name]).classes("field")
-                    chosen.props("outlined dense options-dense")
-                    chosen.on_value_change(lambda event: self._typed("domain", str(event.value)))
-                    self.fields["domain"] = chosen
+                    given = self.texts[name]  # of the address: a wrong one is shown too, to be changed
+                    names = {**({} if given in DOMAINS else {given: given[:40]}), **DOMAINS}
+                    self._choice(LABELS[name], names, given, lambda text: self._typed("domain", text))
+                    self.fields[name] = ui.label("").classes("wrong").props("role=status")
                 elif name == "width":
                     self._slider(name)
                 else:
@@ -239,12 +251,18 @@ class Explorer:
         self.reading = Reading(view, errors)
         with self.client:
             for name, field in self.fields.items():
-                if isinstance(field, ui.label):
+                if name == "domain":
+                    field.text = errors.get(name, "")
+                elif isinstance(field, ui.label):
                     field.text = f"{LABELS[name]}: {errors.get(name, view.texts()[name])}"
                 else:
                     field.error = errors.get(name)
                     field.props["aria-invalid"] = "true" if name in errors else "false"
-            self.picker.value = view.activation if view.activation in self.picker.options else ""
+                    field.props["aria-description"] = errors.get(name) or HINTS.get(name, "")
+            for name, slider in self.sliders.items():  # a place is no value: of the width it is a logarithm
+                if slider.props.get("aria-valuetext") != view.texts()[name]:
+                    slider.props["aria-valuetext"] = view.texts()[name]
+            ui.run_javascript(CHOOSE % (self.picker.id, json.dumps(view.activation)))
             ui.page_title(f"{view.activation}: analytic_ntk explorer")
             if not errors:
                 ui.navigate.history.replace(f"/?{view.query()}")
@@ -265,12 +283,12 @@ class Explorer:
 
     def _told(self) -> None:
         """Say how far the panels are."""
-        busy = [card.subject.title for card in self.cards.values() if card.busy]
+        busy = any(card.busy for card in self.cards.values())
         wrong = [LABELS.get(name, "Panels shown") for name in self.reading.errors]
         if wrong:
             text = f"To be put right: {', '.join(wrong)}. Panels that need it show the last good state."
         elif busy:
-            text = f"Being computed: {', '.join(busy)}."
+            text = "Answers are being computed."  # said once, not at every one that has come
         else:
             text = "Everything is up to date."
         if self.status.text != text:
@@ -307,6 +325,9 @@ def _at(name: str, place: object) -> str | None:
         str(Fraction(f"{number:.2f}")) if name == "depth" else f"{number:.2f}".rstrip("0").rstrip(".") or "0"
     )
 
+
+CHOOSE = "const list = getHtmlElement(%d); list.value = %s; if (list.selectedIndex < 0) list.value = ''"
+"""Of a list without the text: its first line, which stands for none."""
 
 COPY_LINK = """() => { navigator.clipboard.writeText(location.href).then(
   () => { document.getElementById('copied').textContent = 'Link copied';

@@ -10,32 +10,24 @@ import multiprocessing
 import os
 import threading
 from collections import OrderedDict
-from concurrent.futures import CancelledError, Future, TimeoutError
+from concurrent.futures import Future
 from types import TracebackType
 
 from pebble import ProcessExpired, ProcessPool
 
 from analytic_ntk.errors import AnalyticNTKError
+from analytic_ntk.explorer import limits
+from analytic_ntk.explorer.limits import MEMORY, Failure, bound, compute
 from analytic_ntk.explorer.panel import Panel, Subject
 from analytic_ntk.explorer.preload import WARM
 from analytic_ntk.explorer.view import View
 
-MEMORY = 3 << 30
-"""Bytes of address space for each process."""
 KEPT = 400
 """Panels kept, those looked at last."""
 QUICK = 60.0
 """Seconds."""
 PRELOAD = ("analytic_ntk.explorer.preload", "analytic_ntk.cli")
 """What the server process loads before it forks."""
-
-
-class Failure(Exception):
-    """Why there is no panel, in words for the reader; ``wrong``: the question was."""
-
-    def __init__(self, message: str, wrong: bool = False) -> None:
-        super().__init__(message)
-        self.wrong = wrong
 
 
 class Workers:
@@ -51,9 +43,10 @@ class Workers:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ[WARM] = "1"
         context = _context()
+        # the page goes before every answer, a quick answer before a slow one
         self._quick, self._patient = (
-            ProcessPool(max_workers=self.count, initializer=_bound, initargs=(memory,), context=context)
-            for _ in range(2)
+            ProcessPool(max_workers=self.count, initializer=bound, initargs=(memory, nice), context=context)
+            for nice in (5, 19)
         )
         self._kept: OrderedDict[tuple[str, View], Panel | Failure] = OrderedDict()
         self._lock = threading.Lock()
@@ -85,7 +78,7 @@ class Workers:
                 done.set_result(known)
             return done
         pool = self._patient if subject.seconds > QUICK else self._quick
-        future: Future[Panel] = pool.schedule(_compute, args=(subject, view), timeout=subject.seconds)
+        future: Future[Panel] = pool.schedule(compute, args=(subject, view), timeout=subject.seconds)
         future.add_done_callback(lambda done: self._keep(key, done))
         return future
 
@@ -113,23 +106,9 @@ class Workers:
 
 def failure_of(error: BaseException, subject: Subject) -> Failure:
     """What an error means to the reader."""
-    if isinstance(error, Failure):
-        return error
-    if isinstance(error, AnalyticNTKError):
-        return Failure(str(error), wrong=True)
-    if isinstance(error, CancelledError):
-        return Failure("Stopped.")
-    if isinstance(error, TimeoutError):
-        return Failure(f"Stopped after {subject.seconds:.0f} seconds, the limit for this panel.")
-    if isinstance(error, MemoryError):
-        return Failure("Stopped: it needs more memory than a panel may take.")
     if isinstance(error, ProcessExpired):
         return Failure("Stopped: its process ended by itself, most likely for want of memory.")
-    return Failure(f"A fault of this program: {type(error).__name__}. Please report it with the address.")
-
-
-def _compute(subject: Subject, view: View) -> Panel:
-    return subject.of(view)
+    return limits.failure_of(error, subject)
 
 
 def _context() -> multiprocessing.context.BaseContext:
@@ -139,21 +118,3 @@ def _context() -> multiprocessing.context.BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOAD))
     return context
-
-
-def _bound(memory: int) -> None:
-    """Called first in each process: no more address space than this; Ctrl-C is for the parent."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        import resource
-    except ImportError:  # no such limit on Windows
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if hard != resource.RLIM_INFINITY:
-        memory = min(memory, hard)
-    try:
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    except (ValueError, OSError):  # macOS may refuse
-        return

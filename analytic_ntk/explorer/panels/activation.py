@@ -9,13 +9,14 @@ import sympy as sp
 
 from analytic_ntk.activation import Activation
 from analytic_ntk.explorer import figures
-from analytic_ntk.explorer.code import numpy_expression, sympy_code
+from analytic_ntk.explorer.code import numpy_code, sympy_code
 from analytic_ntk.explorer.panel import Captioned, Figure, Panel, Subject, Typeset
 from analytic_ntk.explorer.subject import Array, activation_of
 from analytic_ntk.explorer.view import View
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.gaussian.unevaluated import piecewise_expression
 from analytic_ntk.gaussian.values import evaluate
+from analytic_ntk.notation import x
 from analytic_ntk.report.builder import properties_of
 from analytic_ntk.report.sections import Table, properties_table
 
@@ -28,8 +29,8 @@ def compute(view: View) -> Panel:
     table = properties_table(properties_of(phi))
     rows = tuple(row for row in table.rows if row[0] not in ("expression", "derivative"))
     formulas = (
-        _typeset("φ(x)", "the activation", phi.expression),
-        _typeset("φ′(x)", "away from the breakpoints", piecewise_expression(phi.derivative)),
+        _typeset("φ(x)", "phi", "the activation", phi.expression),
+        _typeset("φ′(x)", "derivative", "away from the breakpoints", piecewise_expression(phi.derivative)),
     )
     return Panel(
         ("exact", "float64"),
@@ -42,8 +43,9 @@ def compute(view: View) -> Panel:
     )
 
 
-def _typeset(name: str, meaning: str, expression: sp.Expr) -> Typeset:
-    return Typeset(name, meaning, sp.latex(expression), sympy_code(expression), numpy_expression(expression))
+def _typeset(name: str, function: str, meaning: str, expression: sp.Expr) -> Typeset:
+    latex = sp.latex(expression)
+    return Typeset(name, meaning, latex, sympy_code(expression), numpy_code(function, expression, x))
 
 
 def _figure(phi: Activation) -> Figure:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sympy as sp
 
-from analytic_ntk.explorer.code import numpy_expression, numpy_program, package_program, sympy_code
+from analytic_ntk.explorer.code import numpy_code, numpy_program, package_program, sympy_code
 from analytic_ntk.explorer.panel import Download, Panel, Subject, Typeset
 from analytic_ntk.explorer.subject import NETWORK, activation_of, network_line
 from analytic_ntk.explorer.view import View
-from analytic_ntk.notation import LATEX_NAMES
+from analytic_ntk.notation import LATEX_NAMES, rho
 from analytic_ntk.report.data import Formula
 from analytic_ntk.report.formulas import formulas_of
 
@@ -54,7 +54,7 @@ def _typeset(formula: Formula) -> Typeset:
         formula.meaning,
         f"{head} = {latex}",
         sympy_code(formula.expression),
-        numpy_expression(formula.expression),
+        numpy_code(formula.name.lower().replace(" ", "_"), formula.expression, rho),
     )
 
 

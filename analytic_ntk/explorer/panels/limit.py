@@ -21,7 +21,9 @@ def compute(view: View) -> Panel:
     except (DomainError, PrecisionError, UndecidedError) as error:
         if isinstance(error, DomainError) and "infinite" in error.given:
             raise
-        return Panel(("undecided",), "No single limit", (where, f"{error}."))
+        return Panel(
+            ("undecided",), "No single limit", (where, f"{error.given}; required: {error.required}.")
+        )
     undecided = found.phase is Phase.UNDECIDED
     rows = tuple(
         (name, shown(value, DIGITS), kind_of(value)) for name, value in quantities(found) if value is not None

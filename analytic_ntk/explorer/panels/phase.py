@@ -58,6 +58,7 @@ def _figure(edge: Curve, view: View, name: str) -> Figure:
               clip_on=False, zorder=5)  # fmt: skip
     axes.set_xlim(0, width)
     axes.set_ylim(0, height)
+    axes.set_position((0.16, 0.16, 0.8, 0.72))  # room for the legend above
     figures.legend(axes, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     alt = (
         f"Edge of chaos of {name} in the plane of weight and bias variance; "
