@@ -315,6 +315,21 @@ def test_norms_of_all_sizes(name: str, scales: tuple[float, ...], monkeypatch: p
         assert (gram.error <= 1e-6 * np.outer(length, length) + 1e-320).all()
 
 
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize(("phi", "angle"), [(TANH, 0.3), (TANH, -0.31), (activations.get("elu(1)"), 0.27)])
+def test_some_pairs_at_the_end_of_a_series(
+    phi: Activation, angle: float, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three points of the circle and their opposites, turned. At the second layer each correlation carries an
+    error of its own, and only some of them ask for more terms: these get the errors of their own pairs."""
+    monkeypatch.setattr(float_gram, "MANY", 0 if fast else math.inf)
+    turns = np.arange(6) * np.pi / 3 + angle * (np.arange(6) % 2)
+    X, network = np.column_stack([np.cos(turns), np.sin(turns)]), Network.mlp(phi, 2, 2, 0)
+    gram = certified_gram(network, X)
+    assert _missed(gram, _truth(network, X)["ntk"]) == 0
+    assert gram.error.max() < 1e-12 * gram.matrix.max()
+
+
 @pytest.mark.parametrize("name", ["relu", "gelu"])
 def test_saboteur_errors_too_small_are_caught(name: str) -> None:
     """The bound is not idle: with a hundredth of it some entry misses (and with none almost all do)."""

@@ -320,7 +320,7 @@ class _Clustered:
         for which, function in enumerate(self.rows(self._terms(near.reach))):
             value, better = series_at(function, i, j, near, near.reach if common else None)
             found[which][0][row, column] = value
-            if common:
+            if np.ndim(better) == 0:  # one bound for all pairs
                 found[which][1] = np.maximum(found[which][1], better)
             else:
                 errors = np.broadcast_to(found[which][1], shape).copy()
