@@ -138,10 +138,28 @@ def with_bias() -> Iterator[Case]:
         yield Case(what, answer and not expected(name, SETS[where]))
 
 
+def log_periodic() -> Iterator[Case]:
+    """``s(t) = |t|^(3/2) (2 + sin(2 pi log_2 |t|))``, continuous, with infinitely many waves near 0.
+
+    The factor of ``c = 2`` is ``2^(3/2)``, which is no scaling of ``s`` again: ``x`` and ``2x`` are tied at
+    depth 1, and at depth 2 no more. The converse needs factors that go on. Written in ``y = log_2 |t|``.
+    """
+    y = sp.Symbol("y", real=True)
+    s = 2 ** (3 * y / 2) * (2 + sp.sin(2 * sp.pi * y))
+    k = 2 ** sp.Rational(3, 2)
+    yield Case("s(2t) = 2^(3/2) s(t)", sp.simplify(s.subs(y, y + 1) - k * s) == 0)
+    factors = [
+        sp.simplify((s.subs(y, y + sp.Rational(3, 2)) / s).subs(y, at)) for at in (0, sp.Rational(1, 4))
+    ]
+    apart = sp.simplify(factors[0] / factors[1]) == 3
+    yield Case("s(2^(3/2) t)/s(t) is three times as large at t = 1 as at 2^(1/4)", bool(apart))
+
+
 CLAIM = Claim(
     name="posDef_iff_of_deep",
     title="two hidden layers or more, no bias: strictly positive unless s itself ties two inputs",
-    statement=r"L \ge 3,\ b = 0,\ s \text{ not a polynomial}:\quad T_L(X) \succ 0 \iff x_i "
+    statement=r"L \ge 3,\ b = 0,\ s \text{ of finitely many analytic pieces, not a polynomial}:\quad T_L(X) "
+    r"\succ 0 \iff x_i "
     r"\text{ distinct, no } x_j = c\,x_i \text{ with } s(ct) = k\,s(t) \text{ a.e., and } s(0) \ne 0 "
     r"\text{ if some } x_i = 0",
     hypotheses=(
@@ -154,6 +172,13 @@ CLAIM = Claim(
             "not a polynomial",
             "s is not a polynomial",
             Part("x^2", Method.ENCLOSED, "depth 2, 6 points, no two proportional", polynomial),
+        ),
+        Hypothesis(
+            "finitely many analytic pieces, for the converse",
+            "s is analytic up to the ends of finitely many pieces",
+            Part(
+                "waves without end at 0", Method.SYMBOLIC, "|t|^(3/2) (2 + sin(2 pi log_2 |t|))", log_periodic
+            ),
         ),
         Hypothesis(
             "no bias",
