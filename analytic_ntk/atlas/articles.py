@@ -14,7 +14,9 @@ import sympy as sp
 
 from analytic_ntk import meanfield
 from analytic_ntk.activation import Activation
+from analytic_ntk.atlas.references import Reference, of_activation, of_articles
 from analytic_ntk.atlas.witness import Witness, witness
+from analytic_ntk.display import Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import AnalyticNTKError, DomainError, NoClosedFormError
 from analytic_ntk.gaussian.pieces import Pieces
@@ -22,9 +24,10 @@ from analytic_ntk.hermite.zeros import zero_pattern
 from analytic_ntk.network import Network
 from analytic_ntk.notation import LATEX_NAMES
 from analytic_ntk.positivity import Domain, decide
+from analytic_ntk.report import html
 from analytic_ntk.report.builder import certified_row, properties_of
-from analytic_ntk.report.data import CertifiedRow, Formula, as_json, hermite_json, upper_bound
-from analytic_ntk.report.formulas import formulas_of
+from analytic_ntk.report.data import CertifiedRow, Formula, as_json, hermite_json, lower_bound, upper_bound
+from analytic_ntk.report.formulas import formula_of, formulas_of
 from analytic_ntk.report.sections import Section, Table, hermite_section, number, properties_table
 from analytic_ntk.spectrum import decay, sphere
 
@@ -36,20 +39,25 @@ DEEP = (1, "1/10")
 """Weight and bias variance of the deep networks."""
 NETWORKS = ((1, "1/10"), (2, "1/10"))
 """Weight and bias variances whose deep limit is told."""
+LIMIT_DIGITS = 10
 DIMS = (3, 10)
 
 
 @dataclass(frozen=True)
-class Article:
+class Article(Shown):
     """One answer: ``key`` its address in the entry, ``section`` for people, ``data`` in JSON types.
 
-    ``latex`` is a formula that the section says in words.
+    ``latex`` is a formula of its own, ``text`` the same in plain text.
     """
 
     key: str
     section: Section
     data: dict[str, Any]
     latex: str = ""
+    text: str = ""
+
+    def _repr_html_(self) -> str:
+        return html.section_html(self.section)
 
 
 def formula_article(key: str, formula: Formula, f: Pieces) -> Article:
@@ -85,12 +93,18 @@ def properties(phi: Activation) -> Article:
     found = properties_of(phi)
     shown = (sp.latex(e, symbol_names=LATEX_NAMES) for e in (found.expression, found.derivative))
     latex = "\\varphi(x) = {}, \\qquad \\varphi'(x) = {}".format(*shown)
-    return Article("properties", Section("Properties", table=properties_table(found)), as_json(found), latex)
+    text = f"{found.expression}, {found.derivative}"
+    section = Section("Properties", table=properties_table(found))
+    return Article("properties", section, as_json(found), latex, text)
 
 
 def kernels(phi: Activation) -> Article:
     """NNGP and NTK of one hidden layer as formulas."""
-    found = formulas_of(phi, 1, 1, 0)[2:]
+    formula = Network.mlp(phi, 1, 1, 0).formula(on="sphere")
+    found = (
+        formula_of("NNGP", "for <x,x>/d = <y,y>/d = 1, <x,y>/d = rho", formula.nngp),
+        formula_of("NTK", "the same inputs", formula.ntk),
+    )
     note = "one hidden layer, weight variance 1, no bias"
     return Article("kernels", Section("Kernels", (note,), formulas=found), {"formulas": as_json(found)})
 
@@ -99,16 +113,15 @@ def hermite(phi: Activation) -> Article:
     """The coefficients: in ``n``, and a table."""
     table = phi.hermite_table(ORDER, DIGITS)
     section, data = hermite_section(table), hermite_json(table)
-    notes = (*section.notes, f"shown to be 0: {zero_pattern(table)}")
+    notes = (*section.notes, str(zero_pattern(table)))
     try:
         formula = phi.hermite_formula()
     except NoClosedFormError:
         section = replace(section, notes=("no formula in n is known", *notes))
         return Article("hermite", section, data | {"formula": None})
-    notes = (f"formula in n, proved by its recurrence: {str(formula).replace(chr(10), '; ')}", *notes)
-    return Article(
-        "hermite", replace(section, notes=notes), data | {"formula": str(formula)}, formula.latex()
-    )
+    text = str(formula).replace("\n", "; ")
+    section = replace(section, notes=(f"formula in n, proved by its recurrence: {text}", *notes))
+    return Article("hermite", section, data | {"formula": str(formula)}, formula.latex(), text)
 
 
 def hermite_decay(phi: Activation) -> Article:
@@ -140,7 +153,7 @@ def spectrum(phi: Activation) -> Article:
     """Eigenvalues of the NTK on spheres."""
     network = Network.mlp(phi, 1, 1, 0)
     tables = [sphere(network, dim, 8, digits=10) for dim in DIMS]
-    laws = [f"on S^{dim - 1}: {decay(network, dim)}" for dim in DIMS]
+    laws = [f"decay, {decay(network, dim)}" for dim in DIMS]
     rows = tuple(
         (str(k), *(cell for t in tables for cell in (str(t.multiplicities[k]), number(t.eigenvalues[k], 10))))
         for k in range(9)
@@ -179,30 +192,53 @@ def edge(phi: Activation) -> Article:
 
 def deep_limit(phi: Activation) -> Article:
     """Fixed points and phases."""
+    columns = ("w", "b", "fixed variances", "phase", "q*", "chi_1", "c*", "NTK")
     rows: list[tuple[str, ...]] = []
     data: list[dict[str, Any]] = []
     for w, b in NETWORKS:
+        known: dict[str, Any] = {"weight_variance": str(w), "bias_variance": str(b)}
+        shown = [str(w), str(b)]
         try:
-            found = meanfield.deep_limit(phi, w, b, digits=10)
+            points = meanfield.fixed_points(phi, w, b, digits=LIMIT_DIGITS + 20)
+            shown.append(_fixed(points))
+            known |= {
+                "fixed_points": [as_json(p) | {"stable": p.stable} for p in points.points],
+                "every_variance_is_fixed": points.every,
+                "undecided": as_json(points.undecided),
+                "searched_up_to": str(points.largest),
+            }
+            found = meanfield.deep_limit(phi, w, b, digits=LIMIT_DIGITS)
         except AnalyticNTKError as error:
-            rows.append((str(w), str(b), "none", _without_remedy(error), "", "", ""))
-            data.append({"weight_variance": str(w), "bias_variance": str(b), "reason": str(error)})
+            several = len(shown) > 2 and isinstance(error, DomainError)  # the fixed points say why
+            shown.append("none" if several else _without_remedy(error))
+            rows.append((*shown, *[""] * (len(columns) - len(shown))))
+            data.append(known | {"reason": str(error)})
             continue
         values = (found.variance, found.chi_1, found.correlation, found.ntk)
-        cells = ("none" if v is None else number(v, 10) for v in values)
-        rows.append((str(w), str(b), found.phase.value, *cells))
+        cells = ("none" if v is None else number(v, LIMIT_DIGITS) for v in values)
+        rows.append((*shown, found.phase.value, *cells))
         data.append(
-            {"weight_variance": str(w), "bias_variance": str(b), "phase": found.phase.value}
+            known
+            | {"phase": found.phase.value}
             | {name: as_json(getattr(found, name)) for name in ("variance", "chi_1", "correlation", "ntk")}
         )
-    columns = ("w", "b", "phase", "q*", "chi_1", "c*", "NTK")
     notes = (
-        "after infinitely many layers of weight variance w and bias variance b: the variance q* that "
-        "attracts (looked for in [0, 100] unless all are known), the slope chi_1 of the correlation map "
-        "at 1, the correlation c* that attracts, the tangent kernel of two different inputs",
+        "after infinitely many layers of weight variance w and bias variance b: all fixed variances (in "
+        "[0, 100] unless all are known), the one q* that attracts, the slope chi_1 of the correlation map "
+        "at 1, the correlation c* that attracts, the tangent kernel of two different inputs; no phase where "
+        "no variance attracts, or several",
     )
     section = Section("Deep limits", notes, table=Table(columns, tuple(rows), numeric=False))
     return Article("deep-limit", section, {"networks": data})
+
+
+def _fixed(points: meanfield.FixedPoints) -> str:
+    if points.every:
+        return "all"
+    kinds = {True: "attracts", False: "repels", None: "not decided"}
+    shown = [f"{number(p.value, LIMIT_DIGITS)} ({kinds[p.stable]})" for p in points.points]
+    shown += [f"not decided in [{lower_bound(a)}, {upper_bound(b)}]" for a, b in points.undecided]
+    return ", ".join(shown) or "none"
 
 
 def depth(phi: Activation) -> Article:
@@ -220,7 +256,7 @@ def depth(phi: Activation) -> Article:
         "<x,y>/d = rho"
     )
     table = Table(("depth", "rho", "NNGP", "NTK"), tuple(rows))
-    return Article("depth", Section("By depth", (note,), table=table), {"values": data})
+    return Article("depth", Section("Kernels by depth", (note,), table=table), {"values": data})
 
 
 def positivity(phi: Activation) -> Article:
@@ -232,7 +268,8 @@ def positivity(phi: Activation) -> Article:
                 found = decide(Network.mlp(phi, layers, 1, bias), 3, where)
                 reason = found.steps[-1 if found.missing else 1].reference if found.steps else ""
                 if found.counterexample is not None:
-                    reason = f"{len(found.counterexample.points)} points with a null vector"
+                    count = len(found.counterexample.points)
+                    reason = f"{count} point{'s' if count > 1 else ''} with a null vector"
                 rows.append((str(layers), bias, where.value, found.verdict.value, found.missing or reason))
                 data.append(
                     {"depth": layers, "bias_variance": bias, "domain": where.value, "dim": 3}
@@ -241,6 +278,17 @@ def positivity(phi: Activation) -> Article:
     columns = ("depth", "bias", "domain, d = 3", "the NTK is", "because")
     section = Section("Strict positivity", table=Table(columns, tuple(rows), numeric=False))
     return Article("positivity", section, {"verdicts": data})
+
+
+def references(phi: Activation) -> Article:
+    """Where the activation comes from, and what the articles stand on."""
+    cited: dict[Reference, tuple[str, ...]] = dict.fromkeys(of_activation(phi), ("the activation",))
+    for reference, keys in of_articles().items():
+        cited[reference] = (*cited.get(reference, ()), *keys)
+    rows = tuple((str(reference), ", ".join(uses)) for reference, uses in cited.items())
+    section = Section("References", table=Table(("publication", "for"), rows, numeric=False))
+    data = {"references": [as_json(reference) | {"for": list(uses)} for reference, uses in cited.items()]}
+    return Article("references", section, data)
 
 
 def _row(network: Network, rho: str) -> CertifiedRow:
@@ -271,5 +319,6 @@ ARTICLES: dict[str, Callable[[Activation], Article]] = {
     "edge": edge,
     "deep-limit": deep_limit,
     "positivity": positivity,
+    "references": references,
 }
 """The articles of an entry by their keys, in reading order."""

@@ -9,17 +9,21 @@ from typing import Any
 from analytic_ntk import __version__
 from analytic_ntk.activation import Activation
 from analytic_ntk.atlas.articles import ARTICLES, Article
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import AnalyticNTKError
 from analytic_ntk.report.sections import Section
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Shown):
     """What the atlas holds about one activation; ``seconds`` by article."""
 
     title: str
     articles: tuple[Article, ...]
     version: str
+
+    def _repr_html_(self) -> str:
+        return "\n".join(article._repr_html_() for article in self.articles)
 
     def __getitem__(self, key: str) -> Article:
         for article in self.articles:
@@ -29,7 +33,8 @@ class Entry:
 
     def to_json(self) -> dict[str, Any]:
         """The entry in JSON types: exact numbers as text, certified ones with their radius."""
-        return {"activation": self.title, "version": self.version} | {a.key: a.data for a in self.articles}
+        articles = {a.key: a.data | ({"latex": a.latex} if a.latex else {}) for a in self.articles}
+        return {"activation": self.title, "version": self.version} | articles
 
 
 def entry(activation: Activation, progress: Callable[[str], None] = lambda key: None) -> Entry:
