@@ -8,6 +8,7 @@ parity, growth, ...) is derived on demand and kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -20,9 +21,9 @@ from numpy.typing import ArrayLike
 from analytic_ntk.arithmetic import functions as fn
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
-from analytic_ntk.display import axes_for
+from analytic_ntk.display import Typeset, axes_for, markdown_table, plain, short, tidy, typeset
 from analytic_ntk.enclosure import Enclosure
-from analytic_ntk.errors import DomainError, NoClosedFormError, UndecidedError
+from analytic_ntk.errors import AnalyticNTKError, DomainError, NoClosedFormError, UndecidedError
 from analytic_ntk.exact import ExactNumber, exact_number
 from analytic_ntk.gaussian import envelope, singularities
 from analytic_ntk.gaussian.identities import (
@@ -67,10 +68,12 @@ _CONDITIONS = (
     sp.logic.boolalg.BooleanAtom,
 )  # fmt: skip
 _KNOWN = (*_SMOOTH, *_SWITCHES, *_STRUCTURE, *_CONDITIONS)
+MOST_PLACES = 5
+"""Jumps and kinks that are shown."""
 
 
 @dataclass(frozen=True)
-class Activation:
+class Activation(Typeset):
     """A scalar activation ``phi``, given by ``expression`` in one real symbol.
 
     A single free symbol, whatever its name, is taken as the argument and renamed to ``x``; among several,
@@ -404,16 +407,36 @@ class Activation:
             values[np.isin(points, places) | ~np.isfinite(values)] = np.nan
             axes.plot(points, values, label=label)
         axes.set(xlabel="$x$", title=str(self))
-        axes.legend(frameon=False)
-        axes.grid(alpha=0.3)
-        return axes
+        return tidy(axes)
 
     def latex(self) -> str:
         """The formula in LaTeX."""
         return sp.latex(self.expression)
 
-    def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {self.latex()}$"
+    def _repr_markdown_(self) -> str:
+        formula = typeset(rf"\varphi(x) = {self.latex()}") or plain(short(self.expression))
+        title = f"**{plain(self.name)}** {formula}" if self.name else formula
+        return markdown_table(title, list(self._properties()))
+
+    def _properties(self) -> Iterator[tuple[str, str]]:
+        """Name and value, in Markdown, of what there is to say in short."""
+
+        def places(found: tuple[tuple[sp.Expr, sp.Expr], ...]) -> str:
+            shown = ", ".join(f"{size} at {point}" for point, size in found[:MOST_PLACES])
+            return shown + (f" and {len(found) - MOST_PLACES} more" if found[MOST_PLACES:] else "") or "none"
+
+        for name, derive in (
+            ("parity", lambda: self.parity or "neither even nor odd"),
+            ("homogeneous", lambda: "no" if (k := self.homogeneity) is None else f"of degree {k}"),
+            ("polynomial", lambda: "no" if (n := self.polynomial_degree) is None else f"of degree {n}"),
+            ("jumps", lambda: places(self.jumps)),
+            ("kinks", lambda: places(self.kinks)),
+            ("free parameters", lambda: ", ".join(self.parameters) or "none"),
+        ):
+            try:
+                yield name, plain(short(derive()))
+            except AnalyticNTKError:
+                yield name, "not decided"
 
     def __str__(self) -> str:
         return self.name or str(self.expression)

@@ -18,6 +18,7 @@ from analytic_ntk.activation import Activation, constant
 from analytic_ntk.arithmetic.functions import Phi
 from analytic_ntk.arithmetic.functions import sigmoid as logistic
 from analytic_ntk.arithmetic.functions import softplus as log_one_plus_exp
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber
 from analytic_ntk.notation import x
@@ -147,7 +148,7 @@ def sinusoid(a: ExactNumber, b: ExactNumber, c: ExactNumber) -> Activation:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Shown):
     """One line of the catalogue: a fixed activation, or a family with arguments that represent it.
 
     ``default`` are the arguments that the bare name stands for, where the literature agrees on them;

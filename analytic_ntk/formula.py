@@ -10,6 +10,7 @@ from flint import acb, arb
 
 from analytic_ntk.arithmetic.interpret import compile_ball, exact_ball
 from analytic_ntk.certify import certify
+from analytic_ntk.display import typeset_rows
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber, exact_number
@@ -104,10 +105,9 @@ class KernelFormula:
         for _, expression in self.where:
             yield expression
 
-    def _repr_latex_(self) -> str:
-        lines = [rf"{sp.latex(n)} = {sp.latex(e, symbol_names=LATEX_NAMES)}" for n, e in self.where]
-        lines += [rf"\Sigma = {self.latex('nngp')}", rf"\Theta = {self.latex('ntk')}"]
-        return "<br>".join(rf"$\displaystyle {line}$" for line in lines)
+    def _repr_latex_(self) -> str | None:
+        rows = [(sp.latex(name), sp.latex(e, symbol_names=LATEX_NAMES)) for name, e in self.where]
+        return typeset_rows([*rows, (r"\Sigma", self.latex("nngp")), (r"\Theta", self.latex("ntk"))])
 
     def __str__(self) -> str:
         lines = [f"{name} = {expression}" for name, expression in self.where]

@@ -13,12 +13,12 @@ from flint import arb
 from analytic_ntk import gram as _gram
 from analytic_ntk.activation import Activation
 from analytic_ntk.certify import certify
-from analytic_ntk.display import axes_for, html_table
+from analytic_ntk.display import ROWS, axes_for, html_table, markdown_table, plain, short, tidy, typeset
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber, exact_number
 from analytic_ntk.formula import Definition, KernelFormula, named
-from analytic_ntk.layers import Dense, FiniteNetwork, Layer, Nonlinearity
+from analytic_ntk.layers import Dense, FiniteNetwork, Layer, Nonlinearity, Residual
 from analytic_ntk.layers.finite import draw_network
 from analytic_ntk.layers.protocol import activations_of, check_sequence
 from analytic_ntk.notation import q11, q12, q22, rho
@@ -226,10 +226,20 @@ class Network:
         inputs = np.sqrt(2.0) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         for name in ("nngp", "ntk"):
             axes.plot(np.cos(angles), self.gram(inputs, inputs[-1:], kernel=name)[:, 0], label=name.upper())
-        axes.set(xlabel=r"$\rho$", title=", ".join(dict.fromkeys(map(str, self.activations))))
-        axes.legend(frameon=False)
-        axes.grid(alpha=0.3)
-        return axes
+        axes.set(
+            xlabel=r"correlation $\rho$ of the inputs",
+            ylabel="kernel (float64)",
+            title=", ".join(dict.fromkeys(map(str, self.activations))),
+        )
+        return tidy(axes)
+
+    def _repr_markdown_(self) -> str:
+        count = len(self.activations)
+        words = "1 nonlinearity" if count == 1 else f"{count} nonlinearities"
+        rows = [(type(layer).__name__, _described(layer)) for layer in self.layers[:ROWS]]
+        if self.layers[ROWS:]:
+            rows.append(("...", f"and {len(self.layers) - ROWS} more layers"))
+        return markdown_table(f"**Network** in the limit of infinite width, {words}", rows)
 
     def series(self, order: int, digits: int = 30, variance: ExactNumber = 1) -> KernelSeries:
         """Power series of NNGP and NTK in ``rho`` for inputs with ``<x, x>/d = variance``; see
@@ -261,6 +271,23 @@ class Network:
         (2402, (3, 2))
         """
         return draw_network(self.layers, widths, rng, input_dim, outputs, parametrisation)
+
+
+def _described(layer: Layer) -> str:
+    """A layer in Markdown."""
+    if isinstance(layer, Dense):
+        shown = (sp.latex(exact_number(v, "variance")) for v in (layer.weight_variance, layer.bias_variance))
+        weight, bias = map(typeset, shown)
+        return f"weight variance {weight}, bias variance {bias}"
+    if isinstance(layer, Nonlinearity):
+        phi = layer.activation
+        name = f"{plain(phi.name)}: " if phi.name else ""
+        return name + (typeset(rf"\varphi(x) = {phi.latex()}") or plain(short(phi.expression)))
+    if isinstance(layer, Residual):
+        return "adds " + ", then ".join(
+            f"{type(inner).__name__}: {_described(inner)}" for inner in layer.branch
+        )
+    return plain(short(layer))
 
 
 def require_network(given: object) -> None:

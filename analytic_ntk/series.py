@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import sympy as sp
 from flint import arb, arb_series, ctx
@@ -11,7 +12,7 @@ from flint import arb, arb_series, ctx
 from analytic_ntk.activation import constant
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.certify import certify
-from analytic_ntk.display import html_table
+from analytic_ntk.display import axes_for, html_table, tidy
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError
 from analytic_ntk.exact import ExactNumber
@@ -26,6 +27,9 @@ from analytic_ntk.systems.ball import Ball
 from analytic_ntk.systems.exact import Exact
 from analytic_ntk.systems.series import Series
 from analytic_ntk.systems.support import ONE, Support, Supports
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MAX_ORDER = 2_000
 _SPARE_BITS = 30
@@ -94,6 +98,19 @@ class KernelSeries:
         low = low - (rest if point < 0 else 0)
         high = high + rest
         return Enclosure((low + high) / 2, (high - low) / 2)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """The coefficients of both kernels over ``k`` in float64, on a logarithmic axis.
+
+        Those that are 0, or not told from 0, are left out.
+        """
+        axes = axes_for(axes)
+        for name, marker in (("nngp", "s"), ("ntk", "o")):
+            shown = [(k, float(c)) for k, c in enumerate(self.enclosures(name)) if c.lower > 0]
+            if shown:
+                axes.semilogy(*zip(*shown, strict=True), marker, markersize=4, label=name.upper())
+        axes.set(xlabel="$k$", ylabel=r"coefficient of $\rho^k$", xlim=(-0.5, self.order + 0.5))
+        return tidy(axes)
 
     def _repr_html_(self) -> str:
         rows = [

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from analytic_ntk.display import Reasoned, Shown, Typeset, markdown_table, plain, typeset
 from analytic_ntk.errors import PrecisionError, UndecidedError
 from proofs_check.verdict import Verdict
 
@@ -36,7 +37,7 @@ class Method(Enum):
 
 
 @dataclass(frozen=True)
-class Case:
+class Case(Shown):
     """One instance of a part: it holds, it fails, or (``None``) cannot be told.
 
     ``trivial``: it could not have failed, and is not counted.
@@ -51,7 +52,7 @@ Check = Callable[[], Iterable[Case]]
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Shown):
     """Something checked: what, how, over what (``scope``), and the function that does it.
 
     ``needed``: the claim is no better than this part. A ``slow`` part is run on demand only, so it cannot
@@ -71,7 +72,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Hypothesis:
+class Hypothesis(Shown):
     """A hypothesis, and what happens without it: a counterexample that is computed, or a remark."""
 
     name: str
@@ -85,7 +86,7 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
-class Fault:
+class Fault(Shown):
     """A planted fault that the check of a part must refute."""
 
     what: str
@@ -93,7 +94,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(Typeset):
     """A statement, its hypotheses, and the parts of it that are checked.
 
     ``title`` is the statement in a few words, ``statement`` in LaTeX. ``cited``: what the statement in
@@ -115,6 +116,19 @@ class Claim:
         if not any(part.needed for part in self.parts) or not self.faults or not self.references:
             raise ValueError(f"{self.name}: a part that is needed, a fault and a reference are required")
 
+    def latex(self) -> str:
+        """The statement."""
+        return self.statement
+
+    def _repr_markdown_(self) -> str:
+        title = f"**{plain(self.title)}**\n\n{typeset(self.statement)}"
+        rows = [("documented", verdict_words(self.documented, self.cited))]
+        rows += [("in general", self.cited)] if self.cited else []
+        rows += [(h.name, h.text) for h in self.hypotheses]
+        rows += [("checked", f"{p.what}: {p.method.value}, over {p.scope}") for p in self.parts]
+        rows += [("source", reference) for reference in self.references]
+        return markdown_table(title, [(plain(name), plain(text)) for name, text in rows])
+
     @property
     def documented(self) -> Verdict:
         """The verdict if every part holds."""
@@ -127,7 +141,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Shown):
     """What came of a part: the verdict, how many cases could have failed, the case that decided."""
 
     part: Part
@@ -142,7 +156,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Reasoned):
     """What came of a claim. ``skipped``: slow parts that were not run."""
 
     claim: Claim
@@ -164,6 +178,20 @@ class Outcome:
     @property
     def words(self) -> str:
         return verdict_words(self.verdict, self.claim.cited)
+
+    def __str__(self) -> str:
+        lines = [f"{self.claim.title}: {self.words}"]
+        lines += [_in_words(finding) for finding in self.findings]
+        lines += [f"without a hypothesis, {_in_words(finding)}" for finding in self.counterexamples]
+        lines += [f"not run, being slow: {part.what}" for part in self.skipped]
+        lines += [f"in general: {self.claim.cited}"] if self.claim.cited else []
+        return "\n".join([*lines, *(f"source: {reference}" for reference in self.claim.references)])
+
+
+def _in_words(finding: Finding) -> str:
+    part, count = finding.part, f"{finding.cases} case" + "s" * (finding.cases != 1)
+    last = "" if finding.as_documented else f"; {finding.witness}"
+    return f"{finding.verdict.value}: {part.what} ({part.method.value}, {count}, over {part.scope}){last}"
 
 
 def verdict_words(verdict: Verdict, cited: str) -> str:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from analytic_ntk.activation import Activation, constant
 from analytic_ntk.arithmetic.functions import Phi, sigmoid, softplus
+from analytic_ntk.display import typeset
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.network import Network
 from analytic_ntk.notation import x
@@ -390,7 +391,7 @@ def test_pickle_and_looks(text: str) -> None:
     assert str(phi) == "mine"
     assert "mine" in repr(phi)
     assert repr(parse(text)).startswith("Activation(")
-    assert phi._repr_latex_() == rf"$\displaystyle {phi.latex()}$"
+    assert phi._repr_latex_() == typeset(phi.latex())
 
 
 def test_smooth_heads_keep_their_derivative() -> None:

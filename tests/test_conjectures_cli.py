@@ -127,7 +127,7 @@ UNKNOWN: list[tuple[str, str]] = [
 def test_what_is_not_defined_or_not_shown_is_undecided(text: str, activation: str) -> None:
     answer = conjecture(text, activation, boxes=300)
     assert answer.verdict is Verdict.UNDECIDED and answer.certificate is None and answer.reason
-    assert "UNDECIDED" in str(answer) and "✓" not in answer._repr_markdown_()
+    assert "UNDECIDED" in str(answer) and "✓" not in answer._repr_html_()
 
 
 def test_a_spent_budget_says_what_is_left() -> None:
@@ -170,7 +170,7 @@ def test_every_way_to_name_the_network_is_the_same() -> None:
 def test_answers_are_shown_saved_and_written_as_data(tmp_path: Path) -> None:
     answer = conjecture("ntk(rho) >= 0 for rho in [-1, 1]", "relu")
     assert str(answer).startswith("REFUTED") and "witness" in str(answer)
-    assert answer._repr_markdown_().startswith("**✗ refuted**")
+    assert "<caption>✗ refuted</caption>" in answer._repr_html_()
     data = json.loads(json.dumps(answer.as_json()))
     assert data["verdict"] == "refuted" and Fraction(data["witness"]["difference"][1]) < 0
     console = Console(record=True, width=100, file=io.StringIO())

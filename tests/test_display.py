@@ -97,7 +97,7 @@ def test_no_picture_of_no_interval(low: float, high: float) -> None:
 
 def test_explanations_name_their_reasons() -> None:
     found = decide(RELU, 2, Domain.SPHERE)
-    assert "null vector" in found.explain() and found._repr_markdown_().startswith("**ntk on distinct points")
+    assert "null vector" in found.explain() and found._repr_html_().startswith("<p><b>ntk on distinct points")
     given = decide_gram(RELU, [[1, 0], [0, 1]])
     assert "strictly positive" in given.explain().splitlines()[0]
     for bound in (

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
+from typing import Any
 
 from analytic_ntk.activation import Activation
 from analytic_ntk.bounds.eigenvalue import LowerBound, Zonal, gershgorin_bound, khatri_rao_bound
 from analytic_ntk.bounds.separation import separation, separation_bound
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Shown, html_table, text_below
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber
@@ -58,10 +59,10 @@ class Comparison(Shown):
     def cells(self) -> tuple[str, ...]:
         """The row of a table, in the order of :data:`COLUMNS`; bounds are rounded down."""
         bounds = (self.gershgorin, self.khatri_rao, self.by_separation)
-        shown = [text for bound in bounds for text in (_down(bound.value), _power(bound))]
+        shown = [text for bound in bounds for text in (text_below(bound.value, 3), _power(bound))]
         return (
             self.activation, str(self.depth), self.kernel, str(self.dim), str(self.count),
-            self.separation.decimal(3), self.truth.decimal(3), *shown, _down(self.ratio),
+            self.separation.decimal(3), self.truth.decimal(3), *shown, text_below(self.ratio, 3),
         )  # fmt: skip
 
 
@@ -77,6 +78,12 @@ class Comparisons(tuple[Comparison, ...]):
             )
             for row in rows
         )
+
+    def _repr_html_(self) -> str:
+        return html_table(COLUMNS, [record.cells() for record in self])
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
 
     def csv(self) -> str:
         """Comma-separated values, the first line naming the columns."""
@@ -213,18 +220,6 @@ def _projected(rng: random.Random, dim: int) -> Iterator[list[Fraction]]:
 def _require_integer(name: str, value: int, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise DomainError(f"{name} = {value!r}", f"an integer from {low} to {high}")
-
-
-def _down(value: Fraction | float) -> str:
-    """Three digits of a non-negative number, rounded down."""
-    if value == 0:
-        return "0"
-    exact, exponent = Fraction(value), 0
-    while exact >= 1000:
-        exact, exponent = exact / 10, exponent + 1
-    while exact < 100:
-        exact, exponent = exact * 10, exponent - 1
-    return f"{float(Fraction(int(exact)) * Fraction(10) ** exponent):.3g}"
 
 
 def _power(bound: LowerBound) -> str:

@@ -23,6 +23,7 @@ from analytic_ntk.bounds.points import (
     require_directions,
     require_power,
 )
+from analytic_ntk.display import Reasoned, Shown, text_below
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber
@@ -37,7 +38,7 @@ _GUIDE = 40
 
 
 @dataclass(frozen=True)
-class Zonal:
+class Zonal(Shown):
     """A kernel ``sum c_k rho^k``, ``c_k >= 0``: enclosures of ``c_0 .. c_m`` and of ``sum_{k > m} c_k``."""
 
     coefficients: tuple[Enclosure, ...]
@@ -71,12 +72,17 @@ class Zonal:
 
 
 @dataclass(frozen=True)
-class LowerBound:
+class LowerBound(Reasoned):
     """``lambda_min >= value``, found by ``method`` with the power (or from the power on) ``power``.
 
     ``kind`` is ``"certified"`` (``value`` a fraction, proved) or ``"float64"`` (lowered by an estimate of
     the rounding, not proved). ``method`` is ``"gershgorin"``, ``"hadamard"``, or ``"semidefinite"``: nothing
     better than 0 was found. ``"separation"`` is :func:`~analytic_ntk.bounds.separation_bound`.
+
+    >>> print(LowerBound(Fraction(1, 4), "gershgorin", 3, "certified").explain())
+    lambda_min >= 0.25 (certified: a proved rational number)
+    K = sum c_k rho^k, c_k >= 0; each [rho_ij^k] is positive semidefinite (Schur): terms may be dropped.
+    Gershgorin on the terms k >= 3: lambda_min >= min_i (sum c_k - sum_{j != i} |sum c_k rho_ij^k|).
     """
 
     value: Fraction | float
@@ -84,14 +90,7 @@ class LowerBound:
     power: int
     kind: Literal["certified", "float64"]
 
-    def explain(self) -> str:
-        """The inequality behind the bound, and what kind of number it is.
-
-        >>> print(LowerBound(Fraction(1, 4), "gershgorin", 3, "certified").explain())
-        lambda_min >= 0.25 (certified: a proved rational number)
-        K = sum c_k rho^k, c_k >= 0; each [rho_ij^k] is positive semidefinite (Schur): terms may be dropped.
-        Gershgorin on the terms k >= 3: lambda_min >= min_i (sum c_k - sum_{j != i} |sum c_k rho_ij^k|).
-        """
+    def __str__(self) -> str:
         kinds = {
             "certified": "certified: a proved rational number",
             "float64": "float64: lowered by an estimate of the rounding, not proved",
@@ -105,7 +104,7 @@ class LowerBound:
         }
         return "\n".join(
             [
-                f"lambda_min >= {float(self.value):.6g} ({kinds[self.kind]})",
+                f"lambda_min >= {text_below(self.value)} ({kinds[self.kind]})",
                 "K = sum c_k rho^k, c_k >= 0; each [rho_ij^k] is positive semidefinite (Schur): terms may be "
                 "dropped.",
                 reasons[self.method],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from analytic_ntk.display import FEW, Shown, short
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 
@@ -20,7 +21,7 @@ MAX_BITS = 6_600
 
 
 @dataclass(frozen=True)
-class Certificate:
+class Certificate(Shown):
     """What is stated (``kind``), and the fields that say about what and why; every number is text.
 
     >>> made = Certificate("an example", {"points": [["1", "0"]]})
@@ -30,6 +31,13 @@ class Certificate:
 
     kind: str
     body: Json
+
+    def _fields_shown(self) -> Iterator[tuple[str, str]]:
+        yield "states", self.kind
+        for name, value in self.body.items():
+            yield name.replace("_", " "), _entry(value)
+        yield "sha256", self.json()["sha256"]
+        yield "to check it", "certificate.save(FILE), then: proofs-check verify FILE"
 
     def json(self) -> Json:
         """With its header, and the SHA-256 of the rest in canonical JSON (sorted keys, no spaces)."""
@@ -44,6 +52,15 @@ class Certificate:
     def save(self, path: str | Path) -> None:
         """Write it for ``proofs-check verify``. Raises :class:`OSError` if it cannot be written."""
         Path(path).write_text(self.text(), encoding="utf-8")
+
+
+def _entry(value: Any) -> str:
+    """A field in a line; of tables, how long they are."""
+    if isinstance(value, list) and (len(value) > FEW or any(isinstance(v, (list, dict)) for v in value)):
+        return f"{len(value)} {'entry' if len(value) == 1 else 'entries'}"
+    if isinstance(value, dict):
+        return short(", ".join(f"{name} {_entry(item)}" for name, item in value.items()))
+    return short(value)
 
 
 def number_text(number: Fraction) -> str:

@@ -5,22 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Explained, Shown, axes_for, number_by_integers, tidy
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.blocks import Progress, silent
 from analytic_ntk.finite_width.estimation import MeanEstimate, MonteCarlo, is_unbiased, monte_carlo, scale_of
 from analytic_ntk.finite_width.expansion import Expansion, WidthLaw, width_law
 from analytic_ntk.network import Network, require_network
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 Array = NDArray[np.float64]
+MOST_ENTRIES = 60
+_VERDICTS = {
+    True: "the sampled networks agree with the limit",
+    False: "the sampled networks do not agree with the limit",
+    None: "too few draws for any interval",
+}
 
 
 @dataclass(frozen=True)
-class Agreement(Shown):
+class Agreement(Explained, Shown):
     """What :func:`agreement` found.
 
     ``stated_error``: the largest radius of an interval over ``sqrt(K(x,x) K(y,y))``, so the smallest fault
@@ -46,6 +56,48 @@ class Agreement(Shown):
     def suspect(self) -> bool:
         """Whether a sample speaks against the assumption on the kurtosis."""
         return self.estimate.suspect
+
+    def __str__(self) -> str:
+        missed = int(np.triu(self.nngp_misses).sum() + np.triu(self.ntk_misses).sum())
+        lines = [
+            _VERDICTS[self.agrees],
+            f"{self.draws} networks; {missed} entries of the limit outside their intervals",
+            f"the intervals hold together with probability 1 - {self.failure_probability:g}, under the "
+            "assumption on the kurtosis",
+            f"largest distance {self.distance:.6g}, largest radius {self.stated_error:.6g}, of "
+            "sqrt(K(x,x) K(y,y)): a fault of twice that radius is sure to be seen",
+        ]
+        if not self.unbiased:
+            lines.append("a bias of these networks is taken for c/width, up to less than that radius")
+        if self.suspect:
+            lines.append("suspect: a sample speaks against the assumption on the kurtosis")
+        return "\n".join(lines)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Each entry's interval about its limit, in units of ``sqrt(K(x,x) K(y,y))``; one that misses 0
+        disagrees.
+
+        The first 60 entries of the upper triangles, by rows. Infinite intervals are left out.
+        """
+        axes = axes_for(axes)
+        estimates = (self.estimate.nngp, self.estimate.ntk)
+        for shift, name, part, limit in zip(
+            (-0.15, 0.15), ("NNGP", "NTK"), estimates, self.limit, strict=True
+        ):
+            upper = np.triu_indices(len(limit))
+            centre, radius = (
+                (part.limit, part.radius[0]) if isinstance(part, Expansion) else (part.centre, part.radius)
+            )
+            scale = np.where(scale_of(limit) > 0, scale_of(limit), 1.0)
+            away, reach = ((centre - limit) / scale)[upper], (radius / scale)[upper]
+            shown = np.flatnonzero(np.isfinite(reach))[:MOST_ENTRIES]
+            axes.errorbar(
+                shown + shift, away[shown], reach[shown], fmt="o", markersize=3, capsize=2, label=name
+            )
+        axes.axhline(0.0, color="black", linewidth=0.8)
+        number_by_integers(axes)
+        axes.set(xlabel="entry of the upper triangle", ylabel="distance from the limit, relative")
+        return tidy(axes)
 
 
 def agreement(

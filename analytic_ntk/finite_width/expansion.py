@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Shown, axes_for, tidy
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.blocks import Progress, silent
 from analytic_ntk.finite_width.estimation import (
@@ -24,6 +24,9 @@ from analytic_ntk.finite_width.estimation import (
 )
 from analytic_ntk.layers.units import require_count
 from analytic_ntk.network import Network
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Array = NDArray[np.float64]
 
@@ -76,6 +79,42 @@ class WidthLaw(Shown):
     def suspect(self) -> bool:
         """Whether some sample speaks against the assumption on the kurtosis."""
         return any(estimate.suspect for estimate in self.estimates)
+
+    def plot(
+        self,
+        axes: Axes | None = None,
+        kernel: str = "ntk",
+        entry: tuple[int, int] = (0, 0),
+        limit: ArrayLike | None = None,
+    ) -> Axes:
+        """One entry over ``1/width``: estimates with intervals, the fitted law, and the limit (``(n, n)``, as
+        :meth:`~analytic_ntk.Network.gram` gives it) where it is given.
+
+        Raises :class:`DomainError` for another kernel, an entry that is not there, a limit of another shape.
+        """
+        if kernel not in ("nngp", "ntk"):
+            raise DomainError(f"kernel = {kernel!r}"[:100], '"nngp" or "ntk"')
+        expansion: Expansion = getattr(self, kernel)
+        known = None if limit is None else np.asarray(limit, dtype=np.float64)
+        if known is not None and known.shape != expansion.limit.shape:
+            raise DomainError(f"a limit of shape {known.shape}", f"shape {expansion.limit.shape}")
+        i, j = entry
+        if not (0 <= i < len(expansion.limit) and 0 <= j < len(expansion.limit)):
+            raise DomainError(f"entry = {entry!r}"[:100], f"two numbers from 0 to {len(expansion.limit) - 1}")
+        axes = axes_for(axes)
+        parts = [getattr(estimate, kernel) for estimate in self.estimates]
+        places = 1.0 / np.array(self.widths)
+        centres, radii = [p.centre[i, j] for p in parts], [p.radius[i, j] for p in parts]
+        reach = np.where(np.isfinite(radii), radii, 0.0)
+        axes.errorbar(places, centres, reach, fmt="o", markersize=4, label="sampled")
+        line = np.linspace(0.0, places.max(), 100)
+        axes.plot(
+            line, np.polynomial.polynomial.polyval(line, expansion.coefficients[:, i, j]), label="fitted"
+        )
+        if known is not None:
+            axes.plot([0.0], [known[i, j]], "s", color="black", markersize=5, label="infinite width")
+        axes.set(xlabel="1 / width", ylabel=f"{kernel.upper()}({i}, {j})")
+        return tidy(axes)
 
 
 def width_law(

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Shown, axes_for, tidy
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.finite_width.inputs import matrix, require_number
 from analytic_ntk.network import Network, require_network
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Array = NDArray[np.float64]
 NOISE = 1e-12
@@ -86,6 +90,28 @@ class Flow(Shown):
         across = applied @ self.k_tx.T
         covariance = self.k_tt + applied @ self.k_xx @ applied.T - across - across.T
         return Prediction(time, mean, covariance, np.diag(self.k_tt))
+
+    def plot(self, times: ArrayLike, axes: Axes | None = None, point: int = 0, output: int = 0) -> Axes:
+        """One output at one test input over ``times``: mean and two standard deviations, in float64.
+
+        Raises as :meth:`at`, and :class:`DomainError` for an input or output that is not there.
+        """
+        if not (0 <= point < len(self.k_tt) and 0 <= output < self.Y.shape[1]):
+            raise DomainError(
+                f"point = {point!r}, output = {output!r}"[:100],
+                f"a point below {len(self.k_tt)}, an output below {self.Y.shape[1]}",
+            )
+        places = np.asarray(times, dtype=np.float64)
+        predictions = [self.at(float(t)) for t in places]
+        mean = np.array([p.mean[point, output] for p in predictions])
+        spread = 2.0 * np.array([p.deviation[point] for p in predictions])
+        axes = axes_for(axes)
+        axes.fill_between(
+            places, mean - spread, mean + spread, alpha=0.25, label="limit, 2 standard deviations"
+        )
+        axes.plot(places, mean, color="black", label="limit, mean")
+        axes.set(xlabel="time", ylabel=f"output {output} at test input {point}")
+        return tidy(axes)
 
     def path(self, f0: ArrayLike, time: float) -> Array:
         """At the test inputs after ``time``: what is added to one network that starts from ``f0 = f(X)``,

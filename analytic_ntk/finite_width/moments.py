@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analytic_ntk.display import Shown
+
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Moments:
+class Moments(Shown):
     """``count`` observations of a vector: mean and sums of powers 2, 3, 4 of the deviations from it.
 
     Pieces are merged without cancellation (Chan, Golub, LeVeque 1979; Pebay 2008, SAND2008-6212).

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Shown, axes_for, tidy
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.blocks import Progress, silent
 from analytic_ntk.finite_width.flow import Flow, gradient_flow, max_learning_rate, training_data
@@ -18,6 +19,9 @@ from analytic_ntk.finite_width.inputs import matrix, require_number
 from analytic_ntk.finite_width.training import train
 from analytic_ntk.layers.units import require_count, require_rng
 from analytic_ntk.network import Network
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Array = NDArray[np.float64]
 _LOOKS = 24
@@ -41,6 +45,22 @@ class Convergence(Shown):
     high: float
     confidence: float
     flow: Flow
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Distances from the limit's training path over the width, each network a point; dashed: the fit."""
+        axes = axes_for(axes)
+        axes.set(xscale="log", yscale="log")
+        widths = np.repeat(self.widths, self.distances.shape[1])
+        axes.plot(widths, self.distances.ravel(), "o", markersize=3, alpha=0.5, label="one network")
+        logs = np.log(self.distances).mean(axis=1)
+        x = np.log(np.array(self.widths, dtype=np.float64))
+        fitted = np.exp(logs.mean() + self.exponent * (x - x.mean()))
+        label = f"width^{self.exponent:.2f} [{self.low:.2f}, {self.high:.2f}]"
+        axes.plot(self.widths, fitted, "--", color="black", linewidth=1.2, label=label)
+        axes.set_xticks(self.widths, labels=[str(width) for width in self.widths])
+        axes.set_xticks([], minor=True)
+        axes.set(xlabel="width", ylabel="distance from the path of the limit")
+        return tidy(axes)
 
 
 def convergence(

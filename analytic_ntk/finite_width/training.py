@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Shown, axes_for, tidy
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.flow import training_data
 from analytic_ntk.finite_width.inputs import matrix, require_number
@@ -15,6 +16,9 @@ from analytic_ntk.layers.arrays import Array as AnyArray
 from analytic_ntk.layers.dense import FiniteDense
 from analytic_ntk.layers.finite import FiniteNetwork
 from analytic_ntk.layers.units import require_count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Array = NDArray[np.float64]
 
@@ -38,6 +42,13 @@ class Training(Shown):
     def times(self) -> Array:
         """``steps * learning_rate``: the time of gradient flow."""
         return np.array(self.steps) * self.learning_rate
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """The loss over the time of gradient flow, on a logarithmic axis; a loss of 0 is left out."""
+        axes = axes_for(axes)
+        axes.semilogy(self.times, np.where(self.loss > 0, self.loss, np.nan), "o-", markersize=3)
+        axes.set(xlabel="time (steps times learning rate)", ylabel="loss $|f - Y|^2 / 2$")
+        return tidy(axes)
 
 
 def train(

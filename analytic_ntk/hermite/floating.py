@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.certify import certify
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.gaussian.terms import terms_of
@@ -27,7 +28,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class FloatCoefficients:
+class FloatCoefficients(Shown):
     """``|values[n] - a_n| <= error[n]`` for every ``n``, proved.
 
     ``error[n]`` is at most ``2^-53 |a_n| + 2^-60 sqrt(E phi^2)`` up to a unit in its own last place, or

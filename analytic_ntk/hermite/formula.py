@@ -8,6 +8,7 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
 from analytic_ntk.arithmetic.atoms import RealPart
+from analytic_ntk.display import Typeset
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.gaussian.terms import Terms
 from analytic_ntk.hermite.proof import satisfies
@@ -19,7 +20,7 @@ MAX_ORDER = 1_000
 
 
 @dataclass(frozen=True)
-class HermiteFormula:
+class HermiteFormula(Typeset):
     """``a_n = even`` for even ``n`` and ``odd`` for odd ``n``, save the finitely many ``exceptions``.
 
     The expressions are in :data:`~analytic_ntk.hermite.sequences.n`; ``hermite_prob(m, z)`` is ``He_m(z)``.
@@ -54,9 +55,6 @@ class HermiteFormula:
                 for name, expr in (("even", self.even), ("odd", self.odd))
             ]
         return r"a_n = \begin{cases} " + r" \\ ".join(cases) + r" \end{cases}"
-
-    def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {self.latex()}$"
 
     def __str__(self) -> str:
         lines = [f"a_{place} = {value}" for place, value in self.exceptions]

@@ -20,6 +20,7 @@ from sympy.polys.matrices import DomainMatrix
 
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.display import Typeset
 from analytic_ntk.errors import DomainError, NoClosedFormError, UndecidedError
 from analytic_ntk.gaussian.hermite import hermite_exact
 from analytic_ntk.gaussian.terms import Term, Terms
@@ -36,7 +37,7 @@ MAX_STATE = 20
 
 
 @dataclass(frozen=True)
-class HermiteRecurrence:
+class HermiteRecurrence(Typeset):
     """``sum_j coefficients[j](n) c_{n+j} = 0`` for ``n >= start``, ``c_n = sqrt(n!) a_n``.
 
     ``coefficients`` are polynomials in :data:`~analytic_ntk.hermite.sequences.n` without common factor, the

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.certify import certify
-from analytic_ntk.display import axes_for, html_table
+from analytic_ntk.display import Shown, axes_for, html_table, tidy
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError, PrecisionError
 from analytic_ntk.gaussian import quadrature
@@ -46,7 +46,7 @@ OSCILLATING_EXACT = 4
 
 
 @dataclass(frozen=True)
-class HermiteRow:
+class HermiteRow(Shown):
     """``a_n``: its enclosure and, where there is one, its exact expression."""
 
     n: int
@@ -90,8 +90,7 @@ class HermiteTable:
         if shown:
             axes.semilogy(*zip(*shown, strict=True), "o", markersize=4)
         axes.set(xlabel="$n$", ylabel="$|a_n|$", xlim=(-0.5, len(self.rows) - 0.5))
-        axes.grid(alpha=0.3)
-        return axes
+        return tidy(axes)
 
     def _repr_html_(self) -> str:
         rows = [

@@ -10,6 +10,7 @@ from flint import arb
 from analytic_ntk import exact
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.certify import certify
+from analytic_ntk.display import Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.gaussian.identities import as_polynomial, canonical, vanishes
@@ -22,7 +23,7 @@ _BATCHES = (8, 32, 100)
 
 
 @dataclass(frozen=True)
-class InformationExponent:
+class InformationExponent(Shown):
     """The first ``n >= 1`` with ``a_n != 0``: ``order``, and the enclosure of ``a_order`` that excludes 0.
 
     ``order`` is ``None`` for a constant function, which has none. ``reasons`` says for each lower order why
@@ -137,7 +138,7 @@ def _is_zero_exactly(pieces: Pieces, n: int, variance: sp.Expr) -> bool:
 
 
 @dataclass(frozen=True)
-class ZeroPattern:
+class ZeroPattern(Shown):
     """The orders of a table whose enclosures meet 0: ``proved`` (and why), and the ``undecided`` rest."""
 
     proved: tuple[tuple[int, str], ...]

@@ -39,7 +39,7 @@ _DIGITS = 17
 
 
 @dataclass(frozen=True, eq=False)
-class SeriesFeatures:
+class SeriesFeatures(Shown):
     """``z(x)``: for each degree ``k`` a block with inner products ``c_k rho^k`` on average.
 
     ``coefficients``: the ``c_k``; ``widths``: the length of each block, ``dim^k`` where it is not random;
@@ -141,7 +141,7 @@ def series_features(
 
 
 @dataclass(frozen=True, eq=False)
-class LayerFeatures:
+class LayerFeatures(Shown):
     """``z(x)`` through random layers of ``width`` units; the map is fixed by ``seed``."""
 
     layers: tuple[Layer, ...]

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from hypothesis.strategies import SearchStrategy
 
+from analytic_ntk.display import Shown, typeset
 from analytic_ntk.laws.cases import Case
 from analytic_ntk.laws.doors import Doors
 from analytic_ntk.laws.subject import Subject
@@ -28,7 +29,7 @@ class Kind(str, Enum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Shown):
     """One case: ``margin`` is the discrepancy over what is allowed, so that more than 1 refutes the law.
 
     ``trivial``: the case could not have shown a fault (a kernel that is 0, one point twice, ...).
@@ -44,7 +45,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Saboteur:
+class Saboteur(Shown):
     """A planted fault: ``plant`` makes faulty doors from honest ones; ``size`` is a relative error where the
     fault has a size."""
 
@@ -82,8 +83,8 @@ class Law:
         """Of one case, for a right implementation, under what the law assumes of finite networks."""
         return CASE_FAILURE if self.kind is Kind.STATISTICAL else 0.0
 
-    def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {self.latex}$"
+    def _repr_latex_(self) -> str | None:
+        return typeset(self.latex)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.statement}"

@@ -87,9 +87,9 @@ def check(
 
     A law fails if a case refutes it, and also if no case could have refuted it. One that does not apply is
     skipped, with the reason. Certified laws hold or fail whatever the rounding; those in float64 rest on
-    the promise of :meth:`Network.gram`; the statistical ones refute a right implementation with the
-    probability stated in the summary, the deeper of them under assumptions on tails and bias
-    (:mod:`analytic_ntk.laws.of_widths`).
+    the promise of :meth:`~analytic_ntk.network.Network.gram`; the statistical ones refute a right
+    implementation with the probability stated in the summary, the deeper of them under assumptions on tails
+    and bias (:mod:`analytic_ntk.laws.of_widths`).
 
     Raises :class:`DomainError` for anything that is not an activation, layer or network, for free
     parameters, kernels that are infinite everywhere, and unknown laws and profiles.

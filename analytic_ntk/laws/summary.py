@@ -14,6 +14,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from analytic_ntk.display import Shown, html_table
+
 
 class Verdict(str, Enum):
     """What became of a law."""
@@ -38,7 +40,7 @@ _STYLES = {
 
 
 @dataclass(frozen=True)
-class LawResult:
+class LawResult(Shown):
     """One law: ``cases`` were run, ``nontrivial`` of them could have shown a fault; ``refused`` more were
     drawn for which the package gave an error instead of kernels (never an answer).
 
@@ -151,20 +153,13 @@ class Summary:
             return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{h}</th>" for h in _HEADINGS)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(result)) + "</tr>"
-            for result in self.results
-        )
+        table = html_table(_HEADINGS, [_cells(result) for result in self.results], numeric=False)
         notes = "".join(
             f"<p>{html.escape(f'{r.law}: {r.reason} {r.example}')}</p>"
             for r in self.results
             if r.reason or r.example
         )
-        return (
-            f"<p><b>Laws: {html.escape(self.subject)}</b>: {html.escape(self.headline)}</p>"
-            f"<table><tr>{head}</tr>{rows}</table>{notes}"
-        )
+        return f"<p><b>Laws: {html.escape(self.subject)}</b>: {html.escape(self.headline)}</p>{table}{notes}"
 
     # ------------------------------------------------------------------------------- files
 

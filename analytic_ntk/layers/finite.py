@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers.arrays import Array, as_real_matrix, namespace, require_finite
 from analytic_ntk.layers.dense import Dense, FiniteDense
@@ -30,7 +31,7 @@ _SHRINK = "shrink the variances or the depth"
 
 
 @dataclass(frozen=True, eq=False)
-class EmpiricalKernels:
+class EmpiricalKernels(Shown):
     """Both kernels of one finite network on ``n`` inputs, ``(n, n)`` each.
 
     ``nngp``: after a last ``Dense`` layer, the covariance ``w F F^T / width + b`` of an output given the
@@ -43,7 +44,7 @@ class EmpiricalKernels:
 
 
 @dataclass(frozen=True, eq=False)
-class LayerKernels:
+class LayerKernels(Shown):
     """What one ``Dense`` layer has to do with the kernels, ``(n, n)`` each.
 
     ``nngp``: the covariance of one of its units given the features it reads. ``ntk``: the part of the
@@ -55,7 +56,7 @@ class LayerKernels:
 
 
 @dataclass(frozen=True, eq=False)
-class FiniteNetwork:
+class FiniteNetwork(Shown):
     """A network of finite width with its parameters drawn, ``(n, input_dim) -> (n, outputs)``.
 
         K(x, y) = sum_theta df(x)/dtheta df(y)/dtheta = sum_l (F_l F_l^T) o (B_l B_l^T)

@@ -11,6 +11,7 @@ from typing import Protocol, SupportsFloat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.gaussian.values import real_array
 
@@ -30,7 +31,7 @@ class Spectrum(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Modes:
+class Modes(Shown):
     """Eigenvalues ``lambda_0 .. lambda_K``, their multiplicities, and the trace ``tail`` of all degrees
     beyond.
 

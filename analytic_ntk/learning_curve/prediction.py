@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Shown, axes_for, tidy
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.gaussian.values import real_array
 from analytic_ntk.learning_curve.modes import Array, Modes, Spectrum, not_negative, power_by_degree
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _LOG_TINY = -700.0
 """Below ``exp`` of this a number leaves the normal range of float64."""
@@ -47,6 +51,35 @@ class LearningCurve(Shown):
     def noisy_test_error(self) -> Array:
         """The error on fresh noisy labels."""
         return self.test_error + self.noise_variance
+
+    def plot(self, axes: Axes | None = None, scale: Literal["linear", "log"] = "linear") -> Axes:
+        """The predicted test error over the number of samples, and its part in each degree.
+
+        Degrees that hold some of the target are drawn; the rest of the error (variance elsewhere) is in the
+        total. The samples are on a logarithmic axis, the errors on a linear one, where the steps show, or a
+        logarithmic one; what an axis cannot show is left out. Raises :class:`DomainError` for another scale.
+        """
+        if scale not in ("linear", "log"):
+            raise DomainError(f"scale = {scale!r}"[:100], '"linear" or "log"')
+        axes = axes_for(axes)
+        order = np.argsort(self.samples)
+        shown = order[self.samples[order] > 0]
+        for number, k in enumerate(np.flatnonzero(self.target_power)):
+            part = _drawable(self.error_by_degree[shown, k])
+            colour = f"C{(number + 1) % 10}"
+            axes.plot(self.samples[shown], part, "--", linewidth=1, color=colour, label=f"degree {k}")
+        total = _drawable(self.test_error[shown])
+        axes.plot(self.samples[shown], total, color="black", label="predicted")
+        if np.isfinite(total).any():
+            axes.set(xscale="log", yscale=scale)
+            axes.set_ylim(bottom=np.nanmin(total) / 3 if scale == "log" else 0.0)
+        axes.set(xlabel="samples", ylabel="test error (mean square)")
+        return tidy(axes)
+
+
+def _drawable(values: Array) -> Array:
+    """Values a logarithmic axis can show; gaps elsewhere."""
+    return np.where((values > 0) & np.isfinite(values), values, np.nan)
 
 
 def learning_curve(

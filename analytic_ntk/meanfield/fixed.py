@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeAlias
 
 import sympy as sp
@@ -86,6 +87,12 @@ def fixed_points(
     end = constant(largest, "largest")
     if not (end.is_positive and end <= 10**300):
         raise DomainError(f"largest = {str(end)[:40]}", "a number > 0, at most 10^300")
+    return _found(system, digits, end)
+
+
+@lru_cache(maxsize=64)  # the search is slow, and the deep limit asks again
+def _found(system: VarianceMap, digits: int, end: sp.Expr) -> FixedPoints:
+    activation = system.activation
     exact = _exact(system, digits)
     if exact is not None:
         return exact

@@ -13,14 +13,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
+import numpy as np
 import sympy as sp
 from flint import arb
+from numpy.typing import ArrayLike, NDArray
 
 from analytic_ntk.activation import Activation, constant
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import bits_for, working_precision
-from analytic_ntk.display import html_table
+from analytic_ntk.display import Explained, axes_for, html_table, tidy
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError, PrecisionError, UndecidedError
 from analytic_ntk.exact import ExactNumber
@@ -34,6 +37,10 @@ from analytic_ntk.systems.ball import Ball, canonical
 from analytic_ntk.systems.series import coefficients_at
 
 _ORDER = 512
+_MAP_BITS = 64
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class Phase(Enum):
@@ -46,8 +53,8 @@ class Phase(Enum):
 
 
 @dataclass(frozen=True)
-class DeepLimit:
-    """What infinitely many layers do to two inputs: all numbers exact (sympy) or enclosed.
+class DeepLimit(Explained):
+    """What infinitely many layers of ``system`` do to two inputs: all numbers exact (sympy) or enclosed.
 
     ``variance`` ``q*``, ``variance_slope`` ``V'(q*)``, ``chi_1 = C'(1)`` (``oo`` for a jump), ``correlation``
     the ``c*`` in [0, 1] that attracts (``None``: none, not decided, or ``q* = 0``), ``chi_c = C'(c*)``.
@@ -55,6 +62,7 @@ class DeepLimit:
     (the fixed point of ``T' = S + w E phi' phi' T``; NTK parametrisation), ``None`` where there is none.
     """
 
+    system: VarianceMap
     variance: Value
     variance_slope: Value
     chi_1: Value
@@ -73,6 +81,69 @@ class DeepLimit:
         """``-1/log V'(q*)``, the same for variances; ``None`` unless ``0 < V' < 1`` is certain."""
         return depth_scale(self.variance_slope)
 
+    def correlation_map(self, correlations: ArrayLike) -> NDArray[np.float64]:
+        """``C(c)`` at the variance for ``-1 < c <= 1``, in float64, rounded from balls of 64 bits.
+
+        Raises :class:`DomainError` elsewhere and where the variance is 0.
+
+        >>> from analytic_ntk import activations
+        >>> deep_limit(activations.relu, 1, "1/2").correlation_map([0.0, 1.0]).round(6)
+        array([0.659155, 1.      ])
+        """
+        points = np.atleast_1d(np.asarray(correlations, dtype=np.float64))
+        if not ((points > -1) & (points <= 1)).all():
+            raise DomainError(f"correlations = {correlations!r}"[:100], "numbers above -1, up to 1")
+        phi = self.system.activation
+        if self.variance == 0:
+            raise DomainError(f"{phi} at the fixed point 0", "a variance > 0", "add a bias")
+        values = []
+        with working_precision(_MAP_BITS):
+            q, weight = ball_of(self.variance), exact_ball(self.system.weight).real
+            for place in points.ravel().tolist():
+                if place == 1:
+                    values.append(1.0)
+                    continue
+                c = arb(place)
+                pair = Pair(q, q, c * q, arb(0), q * (1 - abs(c)))
+                dual = Ball().duals(phi.pieces, phi.derivative, pair)[0]
+                values.append(float((weight * dual + self.system.offset) / q))
+        return np.reshape(values, points.shape)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """The correlation map in float64 with its fixed points: 1, and what attracts. Raises as
+        :meth:`correlation_map`."""
+        places = np.cos(np.linspace(np.pi, 0, 42))[1:]
+        curve = self.correlation_map(places)
+        axes = axes_for(axes)
+        axes.plot((-1, 1), (-1, 1), color="0.7", linewidth=0.8)
+        axes.plot(places, curve, label="correlation map (float64)")
+        axes.plot(1, 1, "o", color="C1", fillstyle="none", label="1, fixed")
+        if self.correlation is not None:
+            star = float(self.correlation)
+            axes.plot(star, star, "o", color="C1", label=f"attracts: {star:.4g}")
+        axes.set(xlabel="correlation", ylabel="correlation one layer on", title=self._title())
+        return tidy(axes)
+
+    def _title(self) -> str:
+        of = self.system
+        return f"{of.activation}, w = {of.weight}, b = {of.bias}: {self.phase.value}"
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self._title()}, after infinitely many layers",
+            f"variance: V(q) = w E phi(u)^2 + b has the fixed point q* = {_shown(self.variance)}, "
+            f"with slope V'(q*) = {_shown(self.variance_slope)}",
+            f"chi_1 = w E phi'(u)^2 = {_shown(self.chi_1)}{_COMPARED[self.phase]}",
+        ]
+        if self.correlation is not None:
+            lines.append(
+                f"correlation: c* = {_shown(self.correlation)} attracts, with slope "
+                f"C'(c*) = {'unknown' if self.chi_c is None else _shown(self.chi_c)}"
+            )
+        if self.ntk is not None:
+            lines.append(f"NTK of two different inputs: tends to {_shown(self.ntk)}")
+        return "\n".join(lines)
+
     def _repr_html_(self) -> str:
         values = {
             "variance q*": self.variance,
@@ -83,12 +154,20 @@ class DeepLimit:
             "correlation length": self.correlation_length,
             "NTK of two inputs": self.ntk,
         }
-        rows = [
-            (name, v.decimal(20) if isinstance(v, Enclosure) else v)
-            for name, v in values.items()
-            if v is not None
-        ]
-        return html_table(("quantity", "value"), rows, f"after infinitely many layers: {self.phase.value}")
+        rows = [(name, _shown(v)) for name, v in values.items() if v is not None]
+        return html_table(("quantity", "value"), rows, f"{self._title()}, after infinitely many layers")
+
+
+_COMPARED = {
+    Phase.ORDER: " < 1: nearby inputs come together",
+    Phase.CHAOS: " > 1: nearby inputs move apart",
+    Phase.EDGE: ": the edge of chaos, correlations move more slowly than exponentially",
+    Phase.UNDECIDED: ": whether it is below or above 1 was not decided",
+}
+
+
+def _shown(value: Value) -> str:
+    return value.decimal(20) if isinstance(value, Enclosure) else str(value)
 
 
 def deep_limit(
@@ -121,15 +200,15 @@ def deep_limit(
         chi = _chi(system, q, ball)
         found = _phase(chi)
         if found is Phase.UNDECIDED:
-            return DeepLimit(q, slope, chi, found, None, None)
+            return DeepLimit(system, q, slope, chi, found, None, None)
         if found is Phase.EDGE:
             linear = activation.polynomial_degree == 1  # C is the identity: nothing attracts
-            return DeepLimit(q, slope, chi, found, None if linear else sp.S.One, chi)
+            return DeepLimit(system, q, slope, chi, found, None if linear else sp.S.One, chi)
         if found is Phase.ORDER:
-            return DeepLimit(q, slope, chi, found, sp.S.One, chi, _ntk(q, sp.S.One, chi))
+            return DeepLimit(system, q, slope, chi, found, sp.S.One, chi, _ntk(q, sp.S.One, chi))
         correlation, chi_c = _below_one(system, ball, digits)
         tangent = chi_c if activation.is_continuous else _tangent(system, ball, ball_of(correlation))
-        return DeepLimit(q, slope, chi, found, correlation, chi_c, _ntk(q, correlation, tangent))
+        return DeepLimit(system, q, slope, chi, found, correlation, chi_c, _ntk(q, correlation, tangent))
 
 
 def _ntk(q: Value, correlation: Value, chi: Value) -> Value | None:
@@ -296,7 +375,8 @@ def _at_zero(system: VarianceMap, slope: Value) -> DeepLimit:
     if any(p.is_zero for p, _ in system.activation.jumps):
         chi = sp.oo
     found = _phase(chi)
-    return DeepLimit(sp.S.Zero, slope, chi, found, None, None, sp.S.Zero if found is Phase.ORDER else None)
+    ntk = sp.S.Zero if found is Phase.ORDER else None
+    return DeepLimit(system, sp.S.Zero, slope, chi, found, None, None, ntk)
 
 
 # ------------------------------------------------------------------------------------ chi and the phase

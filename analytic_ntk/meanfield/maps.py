@@ -18,6 +18,7 @@ from flint import arb
 
 from analytic_ntk.activation import Activation, constant
 from analytic_ntk.arithmetic.interpret import exact_ball
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError, NoClosedFormError
 from analytic_ntk.exact import ExactNumber
 from analytic_ntk.gaussian.closed_form import second_moment_formula
@@ -29,7 +30,7 @@ MAX_DIGITS = 1_000
 
 
 @dataclass(frozen=True)
-class VarianceMap:
+class VarianceMap(Shown):
     """``V`` for one activation and exact variances ``weight > 0``, ``bias >= 0``."""
 
     activation: Activation

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sympy as sp
 from flint import arb
 
 from analytic_ntk.activation import Activation
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.display import Reasoned, Shown, axes_for, number_by_integers, short, tidy
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
 from analytic_ntk.network import Network, require_network
@@ -22,6 +24,9 @@ from analytic_ntk.positivity.nullspace import Features, input_features, push
 from analytic_ntk.positivity.points import exact_points
 from analytic_ntk.positivity.profile import Profile, profile
 from analytic_ntk.systems.ball import Ball
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 KERNELS = ("ntk", "nngp")
 PAPER = "Carvalho, Costa, Mourao, Oliveira 2024"
@@ -36,7 +41,7 @@ class Positivity(Enum):
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Shown):
     """What one layer does to the null space, and why."""
 
     layer: str
@@ -45,7 +50,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class GramDecision:
+class GramDecision(Reasoned):
     """Whether the Gram matrix of given points is strictly positive definite.
 
     ``null_vectors`` are exact: a basis of the null space (empty unless ``SINGULAR``). ``steps`` say layer by
@@ -64,13 +69,33 @@ class GramDecision:
         """The dimension of the null space; ``None`` if undecided."""
         return None if self.verdict is Positivity.UNDECIDED else len(self.null_vectors)
 
-    def explain(self) -> str:
-        """The verdict with the chain of reasons: what each layer does to the null space, by which theorem."""
-        return str(self)
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """A null vector of a singular matrix: in the plane on the points, else over their number.
 
-    def _repr_markdown_(self) -> str:
-        head, *reasons = str(self).splitlines()
-        return "\n".join([f"**{head}**", "", *(f"- {reason.strip()}" for reason in reasons)])
+        Points in the plane are coloured by their entry, and carry it. Raises :class:`DomainError` where there
+        is no null vector.
+        """
+        if not self.null_vectors:
+            raise DomainError(f"a Gram matrix that is {self.verdict.value}", "a null vector to draw")
+        axes = axes_for(axes)
+        vector = np.array([float(entry) for entry in self.null_vectors[0]])
+        title = f"null vector of the {self.kernel.upper()}"
+        if {len(point) for point in self.points} == {2}:
+            x, y = np.array([[float(entry) for entry in point] for point in self.points]).T
+            most = np.abs(vector).max()
+            axes.scatter(
+                x, y, 90, vector, cmap="coolwarm", vmin=-most, vmax=most, edgecolors="black", zorder=3
+            )
+            for place, entry in zip(zip(x, y, strict=True), self.null_vectors[0], strict=True):
+                axes.annotate(short(entry), place, (7, 7), textcoords="offset points")
+            axes.set(xlabel="$x_1$", ylabel="$x_2$", title=title)
+            axes.set_aspect("equal", adjustable="datalim")
+            axes.margins(0.15)
+        else:
+            axes.stem(vector)
+            number_by_integers(axes)
+            axes.set(xlabel="point", ylabel="entry of the null vector", title=title)
+        return tidy(axes)
 
     def __str__(self) -> str:
         head = f"{self.kernel} Gram matrix of {len(self.points)} points: {self.verdict.value}"

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import sympy as sp
 
+from analytic_ntk.display import Reasoned
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.layers import Dense, Layer, LayerNorm, Nonlinearity, Residual
 from analytic_ntk.network import Network, require_network
@@ -16,6 +18,9 @@ from analytic_ntk.positivity.decide import PAPER, GramDecision, Positivity, Step
 from analytic_ntk.positivity.linear import Vector
 from analytic_ntk.positivity.nullspace import input_features, push
 from analytic_ntk.positivity.profile import Profile, profile
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MAX_DIM = 100_000
 """Nothing depends on the dimension from 3 on; counterexamples are written out in full."""
@@ -30,7 +35,7 @@ class Domain(Enum):
 
 
 @dataclass(frozen=True)
-class Decision:
+class Decision(Reasoned):
     """Whether a kernel is strictly positive definite on a domain.
 
     ``counterexample``: for ``SINGULAR``, points of the domain with their exact null vectors. ``steps`` are
@@ -45,13 +50,14 @@ class Decision:
     counterexample: GramDecision | None = None
     missing: str = ""
 
-    def explain(self) -> str:
-        """The verdict with the chain of reasons: what each layer does to the null space, by which theorem."""
-        return str(self)
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """The counterexample, as :meth:`GramDecision.plot` draws it.
 
-    def _repr_markdown_(self) -> str:
-        head, *reasons = str(self).splitlines()
-        return "\n".join([f"**{head}**", "", *(f"- {reason.strip()}" for reason in reasons)])
+        Raises :class:`DomainError` where there is none.
+        """
+        if self.counterexample is None:
+            raise DomainError(f"a kernel that is {self.verdict.value}", "a counterexample to draw")
+        return self.counterexample.plot(axes)
 
     def __str__(self) -> str:
         head = f"{self.kernel} on {self.domain.value}, d = {self.dim}: {self.verdict.value}"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.network import Network, require_network
 from analytic_ntk.pair import Pair
@@ -32,7 +33,7 @@ Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
-class CertifiedGram:
+class CertifiedGram(Shown):
     """The true Gram matrix lies within ``error`` of ``matrix``, entry by entry; both symmetric ``(N, N)``."""
 
     matrix: Array

@@ -17,6 +17,7 @@ from itertools import pairwise
 import sympy as sp
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import UndecidedError
 from analytic_ntk.gaussian.halves import Half, halves
 from analytic_ntk.gaussian.identities import Powers, is_not_smooth, is_zero, polynomial_powers
@@ -25,7 +26,7 @@ from analytic_ntk.notation import x
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(Shown):
     """``even`` and ``odd``: the nonzero coefficients by power on ``t > 0``, or ``None`` for a wild part.
 
     ``at_zero`` is ``s(0)`` (at a jump, the mean of the two sides).

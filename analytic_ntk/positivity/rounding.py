@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Reasoned, text_above, text_below
 from analytic_ntk.errors import DomainError
 
 UNIT = 2.0**-53
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class EigenvalueBounds(Shown):
+class EigenvalueBounds(Reasoned):
     """``lower <= lambda_min <= upper``, for every symmetric matrix within ``entry_error`` of the given one.
 
     Rigorous for that set of matrices; whether the true kernel matrix belongs to it rests on the entry error
@@ -35,6 +35,18 @@ class EigenvalueBounds(Shown):
     def positive(self) -> bool:
         """Whether every such matrix is strictly positive definite."""
         return self.lower > 0
+
+    def __str__(self) -> str:
+        proved = (
+            "each is strictly positive definite" if self.positive else "nothing is proved about positivity"
+        )
+        return "\n".join(
+            [
+                f"{text_below(self.lower)} <= lambda_min <= {text_above(self.upper)}",
+                "for every symmetric matrix whose entries are within "
+                f"{text_above(self.entry_error)} of those given: {proved}",
+            ]
+        )
 
 
 def eigenvalue_bounds(matrix: ArrayLike, entry_error: float | ArrayLike = 0.0) -> EigenvalueBounds:

@@ -7,6 +7,7 @@ strings, so no digit is lost on the way.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -15,13 +16,14 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from analytic_ntk.display import Shown, Typeset, short
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.hermite.table import HermiteTable
 from analytic_ntk.notation import LATEX_NAMES
 
 
 @dataclass(frozen=True)
-class Properties:
+class Properties(Shown):
     """What is derived from the expression. Variances are suprema: ``oo`` where every moment is finite."""
 
     expression: sp.Expr
@@ -38,7 +40,7 @@ class Properties:
 
 
 @dataclass(frozen=True)
-class Formula:
+class Formula(Typeset):
     """``name = expression``; ``reason`` says why it is not elementary, and is empty if it is."""
 
     name: str
@@ -46,13 +48,17 @@ class Formula:
     expression: sp.Expr
     reason: str = ""
 
+    def latex(self) -> str:
+        """The expression."""
+        return sp.latex(self.expression, symbol_names=LATEX_NAMES, inv_trig_style="full")
+
     @property
     def closed(self) -> bool:
         return not self.reason
 
 
 @dataclass(frozen=True)
-class CertifiedRow:
+class CertifiedRow(Shown):
     """Both kernels at one input covariance, or why the digits could not be had."""
 
     xx: sp.Expr
@@ -64,7 +70,7 @@ class CertifiedRow:
 
 
 @dataclass(frozen=True)
-class SeriesRow:
+class SeriesRow(Shown):
     """The coefficient of ``rho^k`` in both kernels."""
 
     k: int
@@ -73,7 +79,7 @@ class SeriesRow:
 
 
 @dataclass(frozen=True)
-class Series:
+class Series(Shown):
     """Power series of both kernels; the tails bound what is left out, for every ``|rho| <= 1``."""
 
     rows: tuple[SeriesRow, ...]
@@ -82,7 +88,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class SampledRow:
+class SampledRow(Shown):
     """One entry of a kernel: its limit, and the mean over sampled networks with its standard error."""
 
     kernel: str
@@ -94,7 +100,7 @@ class SampledRow:
 
 
 @dataclass(frozen=True)
-class Sampled:
+class Sampled(Shown):
     """The finite-width sanity check."""
 
     width: int
@@ -104,14 +110,14 @@ class Sampled:
 
 
 @dataclass(frozen=True)
-class Unavailable:
+class Unavailable(Shown):
     """A section that has no answer, and why."""
 
     reason: str
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Shown):
     """Everything about one activation in one network; see :func:`analytic_ntk.report.build`."""
 
     title: str
@@ -135,6 +141,19 @@ class Report:
         return not any(isinstance(p, Unavailable) for p in parts) and not any(
             r.reason for r in self.certified
         )
+
+    def _fields_shown(self) -> Iterator[tuple[str, str]]:
+        yield "depth", str(self.depth)
+        yield "variances", f"{self.weight_variance} of the weights, {self.bias_variance} of the biases"
+        yield "complete", "yes" if self.complete else "no"
+        yield "seconds", short(sum(seconds for _, seconds in self.seconds))
+
+    def _title_shown(self) -> str:
+        return f"Report: {self.title}"
+
+    def _repr_html_(self) -> str:
+        parts = (self.properties, self.hermite, self.series, self.sampled)
+        return "\n".join([super()._repr_html_(), *(part._repr_html_() for part in parts)])
 
     def to_json(self) -> dict[str, Any]:
         """The whole report in JSON types."""
@@ -192,7 +211,7 @@ def formula_json(formula: Formula) -> dict[str, Any]:
         "meaning": formula.meaning,
         "closed": formula.closed,
         "expression": str(expression),
-        "latex": sp.latex(expression, symbol_names=LATEX_NAMES),
+        "latex": sp.latex(expression, symbol_names=LATEX_NAMES, inv_trig_style="full"),
         "reason": formula.reason,
     }
 

@@ -35,17 +35,17 @@ def formulas_of(
     derivative_dual = exact.dual(activation.derivative).expression
     slope = "" if activation.is_continuous else "; phi' is the derivative off the jumps"
     found = [
-        _formula("dual", "E phi(u) phi(v) for (u, v) of variances q11, q22 and covariance q12", dual),
-        _formula("derivative dual", f"E phi'(u) phi'(v), the same (u, v){slope}", derivative_dual),
+        formula_of("dual", "E phi(u) phi(v) for (u, v) of variances q11, q22 and covariance q12", dual),
+        formula_of("derivative dual", f"E phi'(u) phi'(v), the same (u, v){slope}", derivative_dual),
     ]
     nested = depth > 1 and (dual.has(Dual) or derivative_dual.has(Dual))  # expectations inside expectations
     if not nested and predicted_nodes(dual, derivative_dual, depth) <= MAX_NODES:
         formula = Network.mlp(activation, depth, weight_variance, bias_variance).formula(on="sphere")
         return (
             *found,
-            *(_formula(str(symbol), "a covariance within", value) for symbol, value in formula.where),
-            _formula("NNGP", "for <x,x>/d = <y,y>/d = 1, <x,y>/d = rho", formula.nngp),
-            _formula("NTK", "the same inputs", formula.ntk),
+            *(formula_of(str(symbol), "a covariance within", value) for symbol, value in formula.where),
+            formula_of("NNGP", "for <x,x>/d = <y,y>/d = 1, <x,y>/d = rho", formula.nngp),
+            formula_of("NTK", "the same inputs", formula.ntk),
         )
     return (*found, *_recursion(activation, depth, weight_variance, bias_variance))
 
@@ -59,11 +59,12 @@ def _recursion(
     hidden = Nonlinearity(activation).push(Pair(_Q, _Q, _S, _T), system)
     step = first.push(hidden, system)
     weight, bias = sp.sympify(first.weight_variance), sp.sympify(first.bias_variance)
+    steps = "1 step" if depth == 1 else f"{depth} steps"
     start = f"start: q = {weight + bias}, S = T = {_affine(weight, bias)}"
     return (
-        _formula("next q", f"variance; {start}", step.q11),
-        _formula("next S", f"NNGP; after {depth} steps S is the network's NNGP", step.q12),
-        _formula("next T", f"NTK; after {depth} steps T is the network's NTK", step.ntk),
+        formula_of("next q", f"variance; {start}", step.q11),
+        formula_of("next S", f"NNGP; after {steps} S is the network's NNGP", step.q12),
+        formula_of("next T", f"NTK; after {steps} T is the network's NTK", step.ntk),
     )
 
 
@@ -71,7 +72,8 @@ def _affine(weight: sp.Expr, bias: sp.Expr) -> sp.Expr:
     return weight * sp.Symbol("rho") + bias
 
 
-def _formula(name: str, meaning: str, expression: sp.Expr) -> Formula:
+def formula_of(name: str, meaning: str, expression: sp.Expr) -> Formula:
+    """The formula, with the reason where it is not closed."""
     reason = KernelFormula(expression, expression, ()).reason
     return Formula(name, meaning, expression, f"no closed form: {reason}" if reason else "")
 

@@ -45,7 +45,7 @@ def page(report: Report, curves: Curves) -> str:
     """
     title = escape(report.title)
     plots = _plots(report, curves)
-    body = "\n".join(_section(section, plots.get(section.title, "")) for section in sections(report))
+    body = "\n".join(section_html(section, plots.get(section.title, "")) for section in sections(report))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -87,7 +87,8 @@ def _figure(svg: str, caption: str) -> str:
     return f'<figure><img src="{source}" alt="{text}"><figcaption>{text}</figcaption></figure>'
 
 
-def _section(section: Section, plots: str) -> str:
+def section_html(section: Section, plots: str = "") -> str:
+    """A heading with what stands under it; every text is escaped."""
     parts = [f"<section><h2>{escape(section.title)}</h2>"]
     parts += [f'<p class="note">{escape(note)}</p>' for note in section.notes]
     parts += [_formula(formula) for formula in section.formulas]

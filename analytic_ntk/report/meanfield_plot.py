@@ -14,9 +14,7 @@ from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber
 from analytic_ntk.meanfield import DeepLimit, Phase, VarianceMap, deep_limit
 from analytic_ntk.meanfield.limits import ball_of
-from analytic_ntk.pair import Pair
 from analytic_ntk.report.curves import Curve
-from analytic_ntk.systems.ball import Ball
 
 BITS = 64
 
@@ -56,21 +54,9 @@ def correlation_curve(
 ) -> tuple[Curve, DeepLimit]:
     """The correlation map ``C`` on [-1, 1] at the attracting variance, in float64 from balls of 64 bits."""
     limit = deep_limit(activation, weight_variance, bias_variance, digits=10)
-    if limit.variance == 0:
-        raise DomainError(f"{activation} at the fixed point 0", "a variance > 0", "add a bias")
-    system = VarianceMap.of(activation, weight_variance, bias_variance)
-    inner = np.cos(np.linspace(np.pi, 0, points))[1:-1]
-    values = []
-    with working_precision(BITS):
-        q = ball_of(limit.variance)
-        weight = Ball().number(system.weight)
-        for c in inner:
-            pair = Pair(q, q, arb(float(c)) * q, arb(0), q * (1 - abs(arb(float(c)))))
-            dual = Ball().duals(activation.pieces, activation.derivative, pair)[0]
-            values.append(float((weight * dual + system.offset) / q))
+    places = np.cos(np.linspace(np.pi, 0, points))[1:]
     label = f"w = {weight_variance}, b = {bias_variance}: {limit.phase.value}"
-    x, y = [*inner.tolist(), 1.0], [*values, 1.0]
-    return Curve(label, tuple(x), tuple(y)), limit
+    return Curve(label, tuple(places.tolist()), tuple(limit.correlation_map(places).tolist())), limit
 
 
 def phase_figure(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from analytic_ntk.report.curves import Curve
@@ -30,6 +30,13 @@ def stems(values: Sequence[float], x_label: str, y_label: str) -> str:
         axes.set_yscale("log")
         axes.plot(*zip(*shown, strict=True), linestyle="none", marker="o", markersize=4)
     axes.set_xlim(-0.5, len(values) - 0.5)
+    return _svg(figure)
+
+
+def picture(draw: Callable[[Any], object]) -> str:
+    """What ``draw`` puts on the axes it is given."""
+    figure, axes = _figure("", "")
+    draw(axes)
     return _svg(figure)
 
 

@@ -82,7 +82,7 @@ COLUMNS = {
 """Every column by name; ``radius`` is part of ``value`` in a file and a column of its own in print."""
 
 DEFAULT = ("value", "kind", "expression")
-"""The columns that make a table complete: it can be read back as a :class:`HermiteTable`."""
+"""With these columns a table reads back as the :class:`~analytic_ntk.hermite.table.HermiteTable`."""
 
 
 def chosen(names: Iterable[str]) -> tuple[str, ...]:

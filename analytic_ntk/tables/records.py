@@ -11,6 +11,7 @@ import sympy as sp
 
 from analytic_ntk import __version__
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.hermite import HermiteRow, HermiteTable
@@ -29,7 +30,7 @@ def software() -> tuple[tuple[str, str], ...]:
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(Shown):
     """What a table says about one ``n``; ``None`` where a column was not chosen or has no entry."""
 
     n: int
@@ -45,7 +46,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Shown):
     """The coefficients ``a_first .. a_order`` of one activation at one variance.
 
     ``sum_of_squares`` encloses the sum of ``a_k^2`` over ``0 <= k <= order`` (not from ``first``),
@@ -81,7 +82,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Missing:
+class Missing(Shown):
     """A table that could not be had, and why."""
 
     activation: Activation
@@ -90,7 +91,7 @@ class Missing:
 
 
 @dataclass(frozen=True)
-class HermiteTables:
+class HermiteTables(Shown):
     """Tables with the same range, digits and columns; what one file holds. A sequence of :class:`Table`."""
 
     first: int

@@ -2,9 +2,9 @@
 
 A jet ``(c_0, .., c_N)`` stands for ``c_0 + c_1 t + .. + c_N t^N`` (no factorials), each ``c_k`` an array of
 any library that follows the array standard, or the number 0. :func:`compose` sends a jet through an
-activation, :func:`forward` through the layers of a finite network whose parameters move along a straight
-line, and :func:`backward` the gradient on the way back. Nothing is differenced: the coefficients are exact
-up to the rounding of each step.
+activation, :func:`jet_layers.forward` through the layers of a finite network whose parameters move along a
+straight line, and :func:`jet_layers.backward` the gradient on the way back. Nothing is differenced: the
+coefficients are exact up to the rounding of each step.
 
     phi(u(t)):  y' = g u'  with  g = phi'(u),   n y_n = sum_{k=1}^n k u_k g_{n-k}
 

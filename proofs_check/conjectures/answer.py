@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analytic_ntk.display import Explained, Shown
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import UndecidedError
 from proofs_check.verdict import Verdict
@@ -22,7 +23,7 @@ MARKS = {Verdict.PROVED: "✓", Verdict.REFUTED: "✗", Verdict.UNDECIDED: "?"}
 
 
 @dataclass(frozen=True)
-class Witness:
+class Witness(Shown):
     """Where a statement is false: ``variable = at``, and an enclosure of ``what`` there, whose sign is
     certain (or which is exactly 0). ``claim``: the part that is false, of a statement with several."""
 
@@ -45,7 +46,7 @@ class Witness:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(Explained, Shown):
     """``PROVED``, ``REFUTED`` (with its witness) or ``UNDECIDED`` (with what is left).
 
     ``method``: ``"exact"`` for exact reasoning alone, ``"balls"`` where enclosures decide. ``left``: the
@@ -120,9 +121,11 @@ class Answer:
     def __repr__(self) -> str:
         return f"<{self.verdict.value}: {self.statement} ({self.network})>"
 
-    def _repr_markdown_(self) -> str:
-        rows = "\n".join(f"| {label} | {_escaped(text)} |" for label, text in self.lines())
-        return f"**{MARKS[self.verdict]} {self.verdict.value}**\n\n| | |\n|---|---|\n{rows}\n"
+    def _fields_shown(self) -> Iterator[tuple[str, str]]:
+        yield from self.lines()
+
+    def _title_shown(self) -> str:
+        return f"{MARKS[self.verdict]} {self.verdict.value}"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         from rich.table import Table
@@ -161,9 +164,3 @@ def _short(value: Fraction) -> str:
     if near and abs(value - near) < Fraction(1, 1000):
         return f"{near} {'+' if value > near else '-'} {float(abs(value - near)):.2g}"
     return f"{float(value):.4g}"
-
-
-def _escaped(text: str) -> str:
-    for sign in "\\|*_<>$[]`":
-        text = text.replace(sign, f"\\{sign}")
-    return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ class Report:
 
     def __str__(self) -> str:
         return f"{'accepted' if self.accepted else 'refused'}: {self.text}"
+
+    def _repr_html_(self) -> str:
+        word, _, text = str(self).partition(": ")
+        return f"<p><b>{word}</b>: {escape(text)}</p>"
 
 
 def verify(certificate: Any) -> Report:

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import PrecisionError
 from analytic_ntk.gaussian.floating.grids import Grids, overflow
 from analytic_ntk.gaussian.floating.line import FINER, USUAL, line_nodes, second_moments
@@ -28,7 +29,7 @@ _SAMPLE = 10
 
 
 @dataclass(frozen=True)
-class PairExpectations:
+class PairExpectations(Shown):
     """``E phi(u)phi(v)``, ``sqrt(E phi(u)^2 E phi(v)^2) - |dual|`` and ``E phi'(u)phi'(v)`` over pairs."""
 
     dual: Array

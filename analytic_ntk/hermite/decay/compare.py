@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.display import Shown, axes_for, tidy
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, RefutedError
 from analytic_ntk.hermite.decay.law import DecayLaw
 from analytic_ntk.hermite.decay.parity_law import ParityLaw
 from analytic_ntk.hermite.table import HermiteTable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _FITTED = {
     "algebraic": "exponent", "root-exponential": "rate", "geometric": "ratio", "factorial": "ratio",
@@ -22,7 +27,7 @@ _SEEN_AHEAD = 0.8
 
 
 @dataclass(frozen=True)
-class DecayComparison:
+class DecayComparison(Shown):
     """Computed against predicted, for the orders ``n`` of the slower parity.
 
     ``ratios`` are ``|a_n| / envelope(n)`` in float64 at ``orders`` (empty where the constant is unknown);
@@ -43,6 +48,21 @@ class DecayComparison:
         """The largest ratio in the last quarter of the orders: near 1 where the law has set in."""
         last = self.ratios[-max(1, len(self.ratios) // 4) :]
         return max(last, default=None)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """``|a_n| / envelope(n)`` over ``n``: at most about 1, and close to it at times, where the law holds.
+
+        Raises :class:`DomainError` where the constant of the law is unknown.
+        """
+        if not self.orders or not self.ratios:
+            given = f"a law without a constant ({self.law.sentence})"[:300]
+            raise DomainError(given, "one whose constant is known")
+        axes = axes_for(axes)
+        axes.plot(self.orders, self.ratios, "o", markersize=3, label="computed over predicted")
+        axes.axhline(1.0, color="black", linewidth=0.8)
+        title = f"predicted: {self.law.leading.formula}"
+        axes.set(xlabel="$n$", ylabel="$|a_n|$ / predicted envelope", title=title)
+        return tidy(axes)
 
     def __str__(self) -> str:
         tail = "" if self.tail_ratio is None else f"; |a_n|/envelope up to {self.tail_ratio:.4g} in the tail"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from analytic_ntk import exact
+from analytic_ntk.display import Typeset, typeset
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.gaussian import envelope
 from analytic_ntk.gaussian.halves import halves
@@ -26,7 +27,7 @@ __all__ = ["DecayLaw", "decay_law"]
 
 
 @dataclass(frozen=True)
-class DecayLaw:
+class DecayLaw(Typeset):
     """A predicted asymptotic law of ``|a_n|``: never a bound, never certified, silent on where it sets in.
 
     ``even`` and ``odd`` are the laws of the two parities of ``n``; the other fields are those of the slower.
@@ -87,8 +88,14 @@ class DecayLaw:
         return self.sentence
 
     def latex(self) -> str:
-        """The slower of the two laws in LaTeX (with its constant to five digits)."""
-        return self.leading.latex()
+        """In LaTeX, constants to five digits; both parities where their laws differ."""
+        even, odd = self.even.latex(), self.odd.latex()
+        if even == odd:
+            return even
+        return rf"\begin{{cases}} {even} & n \text{{ even}} \\ {odd} & n \text{{ odd}} \end{{cases}}"
+
+    def _repr_latex_(self) -> str | None:
+        return typeset(rf"{self.latex()} \quad \text{{(predicted, not proved)}}")
 
     def of(self, n: int) -> ParityLaw:
         """The law for order ``n``; raises :class:`DomainError` unless ``n`` is an integer >= 0."""

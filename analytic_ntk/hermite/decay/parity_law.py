@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from analytic_ntk.display import Typeset
 from analytic_ntk.errors import DomainError
 from analytic_ntk.hermite.decay.waves import Wave, log_sum, signed_sum
 
@@ -18,7 +19,7 @@ MAX_LOG = 700.0
 
 
 @dataclass(frozen=True)
-class ParityLaw:
+class ParityLaw(Typeset):
     """``|a_n| ~ constant n^exponent ratio^n exp(-rate sqrt n)``, over ``sqrt(n!)`` if factorial.
 
     For all ``n`` of one parity (``odd``). ``waves`` are the leading contributions; the constant is the sum of
@@ -144,7 +145,7 @@ class ParityLaw:
     def latex(self) -> str:
         """The law in LaTeX, the constant to five digits."""
         if self.kind == "finite":
-            return rf"a_n = 0 \quad (n > {self.degree})"
+            return rf"a_n = 0 \quad (n > {self.degree})" if self.degree >= 0 else "a_n = 0"
         if self.kind == "unknown":
             return r"|a_n| \to 0"
         if self.kind == "entire":

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Reasoned
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import require_number
 from analytic_ntk.theory.banach.chain import chain_of
@@ -38,7 +38,7 @@ _SHORTEST = 2.0**-64
 
 
 @dataclass(frozen=True)
-class UniformBound(Shown):
+class UniformBound(Reasoned):
     """``E loss - mean training loss <= gap`` with probability ``1 - delta`` over an independent sample.
 
     For the predictor ``x -> f_0(x) + <Phi(x), Psi(Delta)>`` cut after ``order`` in every unit, ``Delta`` the
@@ -67,6 +67,21 @@ class UniformBound(Shown):
     @property
     def vacuous(self) -> bool:
         return self.gap >= self.cap
+
+    def __str__(self) -> str:
+        vacuous = f"; vacuous, being at least the cap {self.cap:g}" if self.vacuous else ""
+        energy = "" if self.energy is None else f" <= sqrt(2 lr T (L_0 - L_T)) = {self.energy:.6g}"
+        return "\n".join(
+            [
+                f"E loss - mean training loss <= {self.gap:.6g} with probability {1 - self.delta:g} "
+                f"(float64){vacuous}",
+                f"gap = 2 complexity + confidence = 2 * {self.complexity:.6g} + {self.confidence:.6g}",
+                f"the class: predictors of displacement up to D = {self.ball:.6g}",
+                f"the run: |theta_T - theta_0| = {self.displacement:.6g} <= path = {self.path:.6g}{energy}",
+                f"mean training loss {self.training_loss:.6g} of min(|f - y|, {self.cap:g}); distance from "
+                f"the trained network on the data {self.distance:.6g}",
+            ]
+        )
 
 
 def uniform_bound(run: Replay, delta: float = 0.05, cap: float = 1.0, order: int = 2) -> UniformBound:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import matrix
 from analytic_ntk.layers.dense import FiniteDense
@@ -19,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
+class Chain(Shown):
     """``dense[0], phi[0], dense[1], phi[1], ..., dense[-1]``."""
 
     network: FiniteNetwork

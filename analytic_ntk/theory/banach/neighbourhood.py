@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Domain:
+class Domain(Shown):
     """Where the Taylor series of an activation at ``z`` gives ``phi(z + u)``.
 
     >>> import numpy as np

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers.finite import FiniteNetwork
 from analytic_ntk.theory.banach.certified import CertifiedChange, certified_change
@@ -21,7 +22,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Features:
+class Features(Shown):
     """``<Phi(x), Psi(Delta)> = f(x; theta + Delta) - f(x; theta)``, every series cut after ``order``.
 
     A unit that reads ``z`` and is changed by ``u`` has the features of the dense layer below it, put into

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers.arrays import Array, as_real_matrix, namespace, require_finite
 from analytic_ntk.layers.elementwise import on_arrays
@@ -28,7 +29,7 @@ from analytic_ntk.theory.taylor.derivative import derivative
 
 
 @dataclass(frozen=True, eq=False)
-class Antisymmetric:
+class Antisymmetric(Shown):
     """``W0`` of one half: ``first``, ``(dim, h)`` with columns of length 1, so that ``w0 . x ~ N(0, 1)``.
 
     Steps ``W`` are arrays ``(2, dim, h)``. Made by :func:`draw`.
@@ -77,7 +78,7 @@ class Antisymmetric:
 
 
 @dataclass(frozen=True, eq=False)
-class Design:
+class Design(Shown):
     """Inputs ``(n, dim)`` with ``s'`` and ``s''`` of the pre-activations at the start, ``(n, h)`` each."""
 
     X: Array

@@ -41,7 +41,7 @@ too little of the trace to matter."""
 
 
 @dataclass(frozen=True)
-class Group:
+class Group(Shown):
     """Degrees ``first .. last`` (``last`` is None: all that follow; ``last < first``: none) and the number of
     directions in it, those with a proved eigenvalue 0 not counted."""
 
@@ -142,7 +142,7 @@ def _scaled(value: Enclosure, factor: int) -> Enclosure:
 
 
 @dataclass(frozen=True, eq=False)
-class Directions:
+class Directions(Shown):
     """The top directions of the feature covariance of ``f_L`` over a pool of ``n`` inputs.
 
     ``eigenvalues``: all ``n`` of the Gram matrix over ``n``, largest first: the non-zero ones of the

@@ -25,7 +25,7 @@ Told = Callable[["Run"], None]
 
 
 @dataclass(frozen=True)
-class Question:
+class Question(Shown):
     """Everything the numbers of a run depend on."""
 
     activation: str

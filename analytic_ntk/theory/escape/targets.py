@@ -31,7 +31,7 @@ MODELS = ("joint", "ntk", "quadratic")
 
 
 @dataclass(frozen=True, eq=False)
-class Component:
+class Component(Shown):
     """``coefficient * h_degree(direction . x)``, ``h`` normalised Hermite, ``|direction| = 1``."""
 
     degree: int
@@ -40,7 +40,7 @@ class Component:
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class Target(Shown):
     """A sum of components; those of degree up to ``dense_degree`` are the dense part, the rest is sparse."""
 
     components: tuple[Component, ...]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import matrix
 from analytic_ntk.layers.arrays import Array as AnyArray
@@ -18,7 +19,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class Block(Shown):
     """``(F F^T) o (B B^T)``: what the parameters of one dense layer add to the kernel.
 
     ``features`` ``(N, p)``: what the layer reads, with its scale, and a constant column for a bias;

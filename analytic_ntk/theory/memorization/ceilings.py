@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import UndecidedError
 from analytic_ntk.finite_width.inputs import matrix
 from analytic_ntk.gaussian.identities import as_polynomial, canonical, vanishes
@@ -37,7 +38,7 @@ _LEAST_SHARE = 1e-6
 
 
 @dataclass(frozen=True)
-class Ceiling:
+class Ceiling(Shown):
     """``rank <= rank``, exactly, and why."""
 
     rank: int
@@ -45,7 +46,7 @@ class Ceiling:
 
 
 @dataclass(frozen=True)
-class Tie:
+class Tie(Shown):
     """``f(x_second) = factor f(x_first)`` at every choice of the parameters, and so for all derivatives.
 
     ``factor = 0`` and ``first = second``: the network is 0 there, whatever its parameters.
@@ -72,7 +73,7 @@ def finite_float(factor: Fraction) -> float:
 
 
 @dataclass(frozen=True)
-class Ceilings:
+class Ceilings(Shown):
     """Of the whole kernel, smallest first, and of each block."""
 
     size: int

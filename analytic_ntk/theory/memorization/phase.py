@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analytic_ntk.activation import Activation
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Shown, axes_for
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import require_number
 from analytic_ntk.layers.units import require_count
@@ -20,9 +21,12 @@ from analytic_ntk.theory.memorization.fit import fit
 from analytic_ntk.theory.memorization.scaling import Slope, log_slope
 from analytic_ntk.theory.memorization.setting import draw
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 @dataclass(frozen=True)
-class PhaseCell:
+class PhaseCell(Shown):
     """``reached`` of ``seeds`` random problems with ``N`` inputs in dimension ``d`` were fitted."""
 
     samples: int
@@ -83,6 +87,42 @@ class Phase(Shown):
         if len(points) < 2:
             raise DomainError(f"{len(points)} points of the boundary", "two or more", "widen the ratios")
         return float(np.mean(points)), float(np.std(points, ddof=1))
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """The share of problems solved over ``d^2`` and ``N``; lines: as many inputs as parameters, one half.
+
+        Raises :class:`DomainError` where there are no cells.
+        """
+        if not self.cells:
+            raise DomainError("no cells", "at least one")
+        axes = axes_for(axes)
+        squares = np.array(sorted(d**2 for d in self.dims), dtype=np.float64)
+        edges = _edges(squares)
+        for dim in self.dims:
+            place = int(np.searchsorted(squares, dim**2))
+            row = self.row(dim)
+            heights = _edges(np.array([cell.samples for cell in row], dtype=np.float64))
+            shares = np.array([[cell.share] for cell in row])
+            columns = edges[place : place + 2]
+            mesh = axes.pcolormesh(columns, heights, shares, cmap="viridis", vmin=0.0, vmax=1.0)
+        axes.figure.colorbar(mesh, ax=axes, label="share fitted")
+        line = np.linspace(0.0, float(edges[-1]), 100)
+        axes.plot(line, self.depth * line + np.sqrt(line), "--", color="black", label="parameters")
+        points = self.boundaries()
+        if points:
+            axes.plot([d**2 for d, _ in points], [n for _, n in points], "o-", color="red", label="one half")
+        top = max(cell.samples for cell in self.cells)
+        axes.set(xlim=(edges[0], edges[-1]), ylim=(0.0, 1.1 * top), xlabel="$d^2$", ylabel="$N$")
+        axes.legend(fontsize="small", loc="upper left")
+        return axes
+
+
+def _edges(centres: np.ndarray) -> np.ndarray:
+    """Boundaries half way between centres."""
+    if len(centres) == 1:
+        return np.array([0.5 * centres[0], 1.5 * centres[0]])
+    middle = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
 
 
 def phase(

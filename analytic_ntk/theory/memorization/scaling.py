@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analytic_ntk.activation import Activation
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Shown, axes_for, tidy
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import require_number
 from analytic_ntk.layers.units import require_count
@@ -21,6 +22,9 @@ from analytic_ntk.theory.memorization.ceilings import rank_ceilings
 from analytic_ntk.theory.memorization.cells import Cells, Record
 from analytic_ntk.theory.memorization.setting import draw
 from analytic_ntk.theory.memorization.smallest import smallest_eigenvalue
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Array = NDArray[np.float64]
 FIGURE_1 = (100, 200, 300, 400, 500, 600, 700, 800, 900, 977)
@@ -44,7 +48,7 @@ class Slope(Shown):
 
 
 @dataclass(frozen=True)
-class Draw:
+class Draw(Shown):
     """One network: ``lambda_min`` between ``lower`` and ``upper``, and the seconds it took."""
 
     samples: int
@@ -92,6 +96,28 @@ class Scaling(Shown):
         ``d^2 >= least N``."""
         used = [d for d in self.draws if d.samples == samples and d.lower > 0 and d.dim**2 >= least * samples]
         return log_slope([d.dim**2 for d in used], [d.value for d in used], confidence)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """``lambda_min`` over ``d^2``, both logarithmic: every draw, the means, the line of least squares."""
+        axes = axes_for(axes)
+        axes.set(xscale="log", yscale="log", xlabel="$d^2$", ylabel="smallest eigenvalue (float64)")
+        for place, samples in enumerate(self.samples):
+            colour = f"C{place}"
+            drawn = [d for d in self.draws if d.samples == samples and d.lower > 0]
+            if not drawn:
+                continue
+            places, values = [d.dim**2 for d in drawn], [d.value for d in drawn]
+            axes.plot(places, values, "o", markersize=3, alpha=0.4, color=colour)
+            dims = sorted({d.dim for d in drawn})
+            label = f"N = {samples}"
+            if len(drawn) > 2 and len(dims) > 1:
+                slope = self.slope(samples)
+                label += f": exponent {slope.exponent:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
+                x = np.array([dims[0] ** 2, dims[-1] ** 2], dtype=np.float64)
+                axes.plot(x, np.exp(slope.intercept) * x**slope.exponent, "--", color=colour, linewidth=1)
+            means = [self.mean(samples, d)[0] for d in dims]
+            axes.plot([d**2 for d in dims], means, "s", color=colour, label=label)
+        return tidy(axes)
 
 
 def log_slope(x: Sequence[float], y: Sequence[float], confidence: float = 0.95) -> Slope:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.finite_width.inputs import matrix
 from analytic_ntk.gaussian.identities import as_polynomial
@@ -56,7 +57,7 @@ def draw(activation: Activation, dim: int, widths: Sequence[int], rng: np.random
 
 
 @dataclass(frozen=True)
-class Hypothesis:
+class Hypothesis(Shown):
     """A hypothesis of a theorem, seen on given data: ``met`` is ``None`` where data alone cannot tell."""
 
     name: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import matrix
 from analytic_ntk.layers.units import require_count, require_rng
@@ -21,7 +22,7 @@ _ROUNDS = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Steepest:
+class Steepest(Shown):
     """The largest quotient ``|J(t') - J(t)|_op / |t' - t|`` that was found, and the two points. Float64: a
     lower bound of every Lipschitz constant up to some ``1e-6`` of it."""
 

@@ -28,7 +28,7 @@ from flint import arb
 from numpy.typing import ArrayLike
 
 from analytic_ntk.arithmetic.precision import working_precision
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Reasoned, text_above, text_below
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers.units import require_count
 from analytic_ntk.positivity.rounded import TINY, Array, Rounded, above
@@ -47,8 +47,6 @@ from analytic_ntk.theory.overparameterization.values import (
     root_above,
     root_below,
     smallest_eigenvalue,
-    text_above,
-    text_below,
 )
 
 _FARTHEST = 600.0
@@ -65,7 +63,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Certificate(Shown):
+class Certificate(Reasoned):
     """The answer of :func:`certify`. Every number is proved and rounded to the safe side.
 
     ``alpha <= sigma_min(J)``, ``norm >= |J|_op``, ``r0 >= |f - y|`` at the start; ``radius >= 2 r0 / alpha``;

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analytic_ntk.activation import Activation
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.flow import training_data
 from analytic_ntk.finite_width.inputs import matrix
@@ -27,7 +28,7 @@ Parameters = tuple[Array, ...]
 
 
 @dataclass(frozen=True)
-class FeedForward:
+class FeedForward(Shown):
     """``f(x) = omega_L W_L phi(omega_{L-1} W_{L-1} phi(.. phi(omega_1 W_1 x)))``, all layers trained.
 
     ``scales``: ``omega_1 .. omega_L``, positive; ``(1, 1)`` is the shallow network ``V phi(W x)``. No biases:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analytic_ntk.activation import Activation
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Reasoned, text_below
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import matrix
 from analytic_ntk.layers.units import require_count
@@ -23,7 +23,7 @@ _SAME = 1e-9
 
 
 @dataclass(frozen=True)
-class HermiteFloor(Shown):
+class HermiteFloor(Reasoned):
     """``value <= lambda_min``, attained at ``power``; ``floors[r]`` is that of each power; ``truth`` bounds
     ``lambda_min`` itself. All certified; a floor of 0 says nothing."""
 
@@ -36,6 +36,15 @@ class HermiteFloor(Shown):
     def seen(self) -> float:
         """At least this share of ``lambda_min`` is explained (0 where nothing is)."""
         return self.value / self.truth.upper if self.value > 0 else 0.0
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                f"lambda_min >= {text_below(self.value)} (certified)",
+                f"one power is kept, r = {self.power}: lambda_min >= min_i a_r(q_i)^2 lambda_min([rho_ij^r])",
+                f"lambda_min itself: {str(self.truth).splitlines()[0]} (certified)",
+            ]
+        )
 
 
 def hermite_floor(activation: Activation, X: ArrayLike, most: int = 20) -> HermiteFloor:

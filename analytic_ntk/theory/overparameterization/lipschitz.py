@@ -25,6 +25,7 @@ import numpy as np
 from flint import arb, arb_mat, fmpq
 
 from analytic_ntk.arithmetic.precision import working_precision
+from analytic_ntk.display import Shown
 from analytic_ntk.positivity.rounded import Rounded, above
 from analytic_ntk.theory.overparameterization.feedforward import FeedForward, Forward, Parameters
 from analytic_ntk.theory.overparameterization.suprema import DerivativeBounds
@@ -35,7 +36,7 @@ _SQUARINGS = 12
 
 
 @dataclass(frozen=True)
-class Sizes:
+class Sizes(Shown):
     """Upper bounds at the centre of the ball, and the suprema that hold everywhere.
 
     ``operators``: ``|W_l|_op``; ``columns``: the largest column of ``W_l``; ``features``: ``|H_l|_op`` and

@@ -9,16 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytic_ntk.activation import Activation
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Shown, axes_for, tidy
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.finite_width.inputs import require_number
 from analytic_ntk.layers.units import require_count
 from analytic_ntk.theory.overparameterization.feedforward import FeedForward, Parameters, data, stream
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Array = NDArray[np.float64]
 Progress = Callable[[int, int, str], None]
@@ -27,7 +31,7 @@ _LOOK = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class Task(Shown):
     """Data to learn: ``(n, d)`` and ``(n, outputs)`` to train on, as many columns to test on."""
 
     name: str
@@ -59,6 +63,17 @@ class RatioExperiment(Shown):
                 f"{steps.max():15d}"
             )
         return "\n".join(lines)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Test and training error over ``omega_2 / omega_1``: each seed a point, lines through the means."""
+        axes = axes_for(axes)
+        axes.set_xscale("log")
+        ratios = np.repeat(self.ratios, self.test.shape[1])
+        for name, values, colour in (("test", self.test, "C0"), ("training", self.train, "C1")):
+            axes.plot(ratios, values.ravel(), "o", markersize=4, alpha=0.5, color=colour)
+            axes.plot(self.ratios, values.mean(axis=1), color=colour, label=f"{name} error")
+        axes.set(xlabel="omega_2 / omega_1", ylabel="error, relative to the labels")
+        return tidy(axes)
 
 
 def teacher_task(

@@ -7,12 +7,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analytic_ntk.activation import Activation
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Shown, axes_for, tidy
 from analytic_ntk.errors import DomainError
 from analytic_ntk.finite_width.inputs import require_number
 from analytic_ntk.layers.units import require_count
@@ -20,6 +21,9 @@ from analytic_ntk.theory.memorization import log_slope
 from analytic_ntk.theory.memorization.cells import Cells, Key, Record
 from analytic_ntk.theory.overparameterization.certificate import certify
 from analytic_ntk.theory.overparameterization.feedforward import FeedForward, data, stream
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MOST = 1 << 18
 _FIRST = 16
@@ -155,6 +159,20 @@ class WidthGrowth(Shown):
     def predicted(self, count: float) -> float:
         """The fitted law at ``count`` inputs."""
         return float(self.constant * count**self.exponent)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Minimal widths over the number of inputs, each draw a point; dashed: the fitted power."""
+        axes = axes_for(axes)
+        axes.set(xscale="log", yscale="log")
+        counts = np.repeat(self.counts, self.widths.shape[1])
+        axes.plot(counts, self.widths.ravel(), "o", markersize=4, alpha=0.6, label="one draw")
+        label = f"n^{self.exponent:.2f} [{self.low:.2f}, {self.high:.2f}]"
+        fitted = [self.predicted(count) for count in self.counts]
+        axes.plot(self.counts, fitted, "--", color="black", linewidth=1.2, label=label)
+        axes.set_xticks(self.counts, labels=[str(count) for count in self.counts])
+        axes.set_xticks([], minor=True)
+        axes.set(xlabel="number of inputs n, of dimension n/2", ylabel="width certified")
+        return tidy(axes)
 
 
 def width_growth(

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from analytic_ntk.activation import Activation
 from analytic_ntk.arithmetic.precision import working_precision
-from analytic_ntk.display import Shown
+from analytic_ntk.display import Reasoned, text_above, text_below
 from analytic_ntk.errors import DomainError, UndecidedError
 from analytic_ntk.finite_width.inputs import require_number
 from analytic_ntk.layers import Dense, Nonlinearity
@@ -28,8 +28,6 @@ from analytic_ntk.theory.overparameterization.values import (
     operator_norm,
     smallest_eigenvalue,
     symmetric,
-    text_above,
-    text_below,
 )
 
 _MOST = 1 << 60
@@ -38,7 +36,7 @@ _LEVELS = [Fraction(k, 4) for k in range(4, 61)]
 
 
 @dataclass(frozen=True)
-class Width(Shown):
+class Width(Reasoned):
     """``width`` and every larger one suffice with probability at least ``1 - failure_probability``.
 
     ``lambda_min``: a proved lower bound of the least eigenvalue of the limit kernel; ``concentration``: the
@@ -53,7 +51,8 @@ class Width(Shown):
     steps: tuple[str, ...]
 
     def __str__(self) -> str:
-        return "\n".join(self.steps)
+        *reasons, conclusion = self.steps
+        return "\n".join([conclusion, *reasons])
 
 
 @dataclass(frozen=True)

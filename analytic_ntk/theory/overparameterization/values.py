@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import decimal
 import math
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -220,27 +219,6 @@ def frobenius_norm(a: Rounded) -> float:
 def largest_row(a: Rounded) -> float:
     """A proved upper bound of the largest norm of a row."""
     return float(_lengths(np.abs(a.value) + a.error).max()) * _UP
-
-
-def text_above(value: float, digits: int = 5) -> str:
-    """A number to read, not below the one given.
-
-    >>> text_above(1.0000004), text_below(1.0000004)
-    ('1.0001', '1')
-    """
-    return _text(value, digits, decimal.ROUND_CEILING)
-
-
-def text_below(value: float, digits: int = 5) -> str:
-    """A number to read, not above the one given."""
-    return _text(value, digits, decimal.ROUND_FLOOR)
-
-
-def _text(value: float, digits: int, rounding: str) -> str:
-    if not math.isfinite(value):
-        return str(value)
-    short = decimal.Context(prec=digits, rounding=rounding).create_decimal(decimal.Decimal(value))
-    return f"{float(short):.{digits}g}"
 
 
 def root_above(value: float) -> float:

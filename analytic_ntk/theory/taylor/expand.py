@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers.arrays import Array, as_real_matrix, namespace, require_finite
 from analytic_ntk.layers.dense import FiniteDense
@@ -27,7 +28,7 @@ _SHRINK = "shrink the step or the parameters"
 
 
 @dataclass(frozen=True, eq=False)
-class Expansion:
+class Expansion(Shown):
     """The terms ``f_0 .. f_order`` of a network at its parameters, as functions of the step.
 
     A step is a vector as long as ``network.parameters``, in the same order. Float64 with the rounding of the

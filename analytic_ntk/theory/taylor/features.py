@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analytic_ntk.display import Shown
 from analytic_ntk.errors import DomainError
 from analytic_ntk.layers.arrays import Array, as_real_matrix
 from analytic_ntk.layers.dense import FiniteDense
@@ -82,7 +83,7 @@ def _two_layers(network: FiniteNetwork) -> tuple[FiniteDense, FiniteNonlinearity
 
 
 @dataclass(frozen=True)
-class HessianKernel:
+class HessianKernel(Shown):
     """``<D^2 f(x), D^2 f(y)>``, ``(n, n)``; ``standard_error`` is 0 where every direction was taken."""
 
     value: NDArray[np.float64]

@@ -26,13 +26,14 @@ from numpy.typing import NDArray
 from analytic_ntk.activation import Activation, constant
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.certify import certify
+from analytic_ntk.display import Shown, Typeset
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, NoClosedFormError
 from analytic_ntk.exact import ExactNumber, exact_number, variance
 from analytic_ntk.layers import Dense, Nonlinearity
 from analytic_ntk.layers.arrays import require_finite
 from analytic_ntk.network import Network, ball_pair
-from analytic_ntk.notation import q11, q12, q22, rho
+from analytic_ntk.notation import LATEX_NAMES, q11, q12, q22, rho
 from analytic_ntk.pair import Pair
 from analytic_ntk.systems.ball import Ball
 from analytic_ntk.systems.exact import Exact
@@ -42,7 +43,7 @@ LAYERS = ("first", "all")
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Shown):
     """``factor S^power E psi(u) psi(v)``: the dual is the NNGP of ``network``, ``w E psi psi``."""
 
     factor: int
@@ -51,7 +52,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class TaylorKernel:
+class TaylorKernel(Shown):
     """The kernel of order ``order``; made by :func:`kernel`, which checks the arguments."""
 
     activation: Activation
@@ -187,7 +188,7 @@ def kernel(
 
 
 @dataclass(frozen=True)
-class OffDiagonalKernel:
+class OffDiagonalKernel(Typeset):
     """``S^j`` times the ``j``-th derivative of the dual in the covariance, for ``|rho| < 1`` **only**.
 
     Where ``phi^(j)`` holds a Dirac mass the kernel is infinite on the diagonal and no finite network has
@@ -199,6 +200,10 @@ class OffDiagonalKernel:
     order: int
     expression: sp.Expr
     """In ``q11, q22, q12``."""
+
+    def latex(self) -> str:
+        """In LaTeX."""
+        return sp.latex(self.expression, symbol_names=LATEX_NAMES)
 
     def formula(self, on: str | None = None) -> sp.Expr:
         """As :meth:`TaylorKernel.formula`, for ``|rho| < 1`` only."""

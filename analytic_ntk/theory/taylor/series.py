@@ -20,6 +20,7 @@ from analytic_ntk.activation import constant
 from analytic_ntk.arithmetic.interpret import exact_ball
 from analytic_ntk.arithmetic.precision import bits_for, working_precision
 from analytic_ntk.certify import certify
+from analytic_ntk.display import Shown, html_table, short
 from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError
 from analytic_ntk.exact import ExactNumber
@@ -32,7 +33,7 @@ _SPARE = 64
 
 
 @dataclass(frozen=True)
-class TaylorSeries:
+class TaylorSeries(Shown):
     """Coefficients ``c_0 .. c_order`` in ``rho`` for inputs with ``<x, x>/d = variance``; all are >= 0.
 
     Each is an exact sympy number (0 only where proved) or an enclosure. ``total`` encloses the kernel at
@@ -51,6 +52,11 @@ class TaylorSeries:
     def enclosures(self) -> tuple[Enclosure, ...]:
         """All coefficients as enclosures."""
         return tuple(c if isinstance(c, Enclosure) else _enclosed(c, self.digits) for c in self.coefficients)
+
+    def _repr_html_(self) -> str:
+        rows = [(k, short(c)) for k, c in enumerate(self.coefficients)]
+        head = f"coefficients of rho^k, <x, x>/d = {self.variance}"
+        return html_table(("k", "coefficient"), rows, head)
 
     def tail(self) -> Fraction:
         """An upper bound of ``sum_{k > order} c_k``."""
