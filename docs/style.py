@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 FILE = Path(__file__).resolve().parent / "figures.mplstyle"
@@ -19,3 +20,14 @@ def save(path: Path, picture: Callable[[], Figure]) -> Path:
     with mpl.rc_context(_STYLE):
         picture().savefig(path, metadata={"Date": None})
     return path
+
+
+def two_panels() -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+    return figure, list(figure.subplots(1, 2))
+
+
+def finish(axes: Axes, x_label: str, y_label: str) -> None:
+    """Logarithmic axes, their names, a legend."""
+    axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel=y_label)
+    axes.legend()

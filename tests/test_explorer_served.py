@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -28,7 +29,6 @@ pytest.importorskip("pebble")
 
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from analytic_ntk.cli.explore import subjects
 from analytic_ntk.errors import DomainError
 from analytic_ntk.explorer.limits import Failure, one_by_one
 from analytic_ntk.explorer.panel import Panel, Subject
@@ -210,18 +210,18 @@ def test_a_worker_does_not_outlive_a_killed_parent() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    ["activation", "kernels", "formulas", "hermite", "series", "spectrum", "phase", "positivity", "width"],
-)
-def test_closed_forms_take_less_than_a_second(name: str) -> None:
-    """Of processor time, so that a busy machine does not matter; in a process that is warm."""
-    (subject,) = [s for s in subjects() if s.name == name]
-    subject.of(View(activation="relu", depth=1))
-    for text in ("gelu", "x*erf(x)", "sin(x)"):
-        began = time.process_time()
-        subject.of(View(activation=text))
-        assert time.process_time() - began < 1.0, text
+@pytest.mark.skipif(os.name != "posix", reason="a group of processes is interrupted")
+@pytest.mark.parametrize("begun", [2.0, 5.0], ids=["loading", "warming"])
+def test_interrupted_while_it_begins(begun: float) -> None:
+    """Ctrl-C reaches every process of the terminal; none of them has anything to say to it."""
+    command = [sys.executable, "-m", "analytic_ntk.cli", "explore", "--no-browser"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as server:
+        time.sleep(begun)
+        os.killpg(server.pid, signal.SIGINT)
+        said = server.communicate(timeout=60)[0]
+    assert "Traceback" not in said and server.returncode in (0, 130)
 
 
 # ------------------------------------------------------------------------------------ the page

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import mpmath
@@ -79,21 +77,6 @@ def test_exponent_is_the_slope_of_the_values() -> None:
     slope = np.log(float(first.value) / float(second.value)) / np.log(8)
     assert float(first.exponent) == pytest.approx(slope, abs=1e-9)  # type: ignore[arg-type]
     assert not float(first.exponent) == pytest.approx(1.05 * slope, abs=1e-3)  # type: ignore[arg-type]
-
-
-@pytest.mark.slow
-def test_the_pictures_are_drawn_and_repeat(tmp_path: Path) -> None:
-    """From docs/pictures.py, as the build of the pages does; the legend shows these slopes."""
-    spec = importlib.util.spec_from_file_location(
-        "pictures", Path(__file__).parents[1] / "docs" / "pictures.py"
-    )
-    assert spec and spec.loader
-    pictures = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pictures)
-    first, again = (pictures.draw(tmp_path / name) for name in ("one", "two"))
-    assert [p.read_bytes() for p in first] == [p.read_bytes() for p in again]
-    labels = [text.get_text() for text in pictures.near_polynomials().axes[0].get_legend().get_texts()]
-    assert [label.split()[-1] for label in labels] == ["1.00", "1.00", "2.00"]
 
 
 @pytest.mark.parametrize(

@@ -138,3 +138,17 @@ def test_every_picture_of_the_pages_has_words() -> None:
 )
 def test_saboteur_pictures_without_words(text: str) -> None:
     assert len(wordless(text)) == 1
+
+
+@pytest.mark.slow
+def test_pictures_are_drawn_and_repeat(style: ModuleType, tmp_path: Path) -> None:
+    drawn = pytest.importorskip("pictures").draw
+    first, again = (list(drawn(folder=tmp_path / name)) for name in ("one", "two"))
+    assert [p.read_bytes() for p in first] == [p.read_bytes() for p in again]
+
+
+@pytest.mark.slow
+def test_a_legend_shows_the_slopes_that_are_proved(style: ModuleType) -> None:
+    figure = pytest.importorskip("paper_pictures").near_polynomials()
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert [label.split()[-1] for label in labels] == ["1.00", "1.00", "2.00"]

@@ -8,7 +8,7 @@ from analytic_ntk.explorer.panels import SUBJECTS
 from analytic_ntk.explorer.view import View
 
 WARM = "ANALYTIC_NTK_EXPLORER_WARM"
-"""Set in the environment of that process; elsewhere loading this module does nothing more."""
+"""Set in the environment of that process to its parent's number; elsewhere loading does nothing more."""
 
 
 def warm() -> None:
@@ -17,5 +17,7 @@ def warm() -> None:
         subject.of(View(activation="relu", depth=1, width=4))
 
 
-if os.environ.pop(WARM, ""):
+if parent := os.environ.pop(WARM, ""):
     warm()
+    if os.getppid() != int(parent):  # gone in the meantime: nobody to serve
+        os._exit(0)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
+from multiprocessing import forkserver
 from types import TracebackType
 
 from pebble import ProcessExpired, ProcessPool
@@ -26,7 +28,7 @@ KEPT = 400
 """Panels kept, those looked at last."""
 QUICK = 60.0
 """Seconds."""
-PRELOAD = ("analytic_ntk.explorer.preload", "analytic_ntk.cli")
+PRELOAD = ("analytic_ntk.cli", "analytic_ntk.explorer.preload")
 """What the server process loads before it forks."""
 
 
@@ -41,7 +43,7 @@ class Workers:
         self.count = count or max(2, min(4, os.cpu_count() or 2))
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read by the processes when they start
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-        os.environ[WARM] = "1"
+        os.environ[WARM] = str(os.getpid())
         context = _context()
         # the page goes before every answer, a quick answer before a slow one
         self._quick, self._patient = (
@@ -117,4 +119,8 @@ def _context() -> multiprocessing.context.BaseContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOAD))
+    if threading.current_thread() is threading.main_thread():
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C is for this process
+        forkserver.ensure_running()
+        signal.signal(signal.SIGINT, before)
     return context
