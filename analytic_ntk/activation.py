@@ -390,12 +390,16 @@ class Activation(Typeset):
         self.require_numeric()
         return evaluate(self.pieces, real_array(z))
 
-    def plot(self, axes: Axes | None = None, low: float = -4.0, high: float = 4.0) -> Axes:
+    def plot(self, axes: Axes | None = None, low: float | None = None, high: float | None = None) -> Axes:
         """``phi`` and ``phi'`` on ``[low, high]``, the lines broken where they jump; returns the axes.
 
-        Raises :class:`DomainError` unless ``low < high`` are finite numbers.
+        By default from -4 to 4, and further to breakpoints up to 20. Raises :class:`DomainError` unless
+        ``low < high`` are finite numbers.
         """
         self.require_numeric()
+        near = [place for point in self.pieces.breakpoints if abs(place := float(point)) <= 20]
+        low = min([-4.0, *(place - 1 for place in near)]) if low is None else low
+        high = max([4.0, *(place + 1 for place in near)]) if high is None else high
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
             raise DomainError(f"low = {low}, high = {high}", "two finite numbers, the smaller first")
         axes = axes_for(axes)

@@ -19,7 +19,7 @@ WIDE, NARROW = (9.6, 3.6), (6.4, 3.2)
 ORDER = 60
 DASHES = ("-", "--", "-.", ":")
 SHOWN = {
-    "properties": "The graphs of {} and of its derivative over x from -4 to 4",
+    "properties": "The graphs of {} and of its derivative over x",
     "decay": "The logarithms of the Hermite coefficients of {} over n, and the predicted law",
     "depth": "The NNGP and the NTK of {} over rho for depth 1, 2 and 3, each divided by its value at 1",
     "edge": "The edge of chaos of {}: the bias variance over the weight variance, for q* up to 4",

@@ -73,6 +73,7 @@ def test_tables_show_every_row() -> None:
 
 
 def test_pictures_hold_the_numbers() -> None:
+    assert activations.get("relu6").plot().get_lines()[0].get_xdata()[[0, -1]].tolist() == [-4, 7]
     axes = activations.relu.plot()
     phi, slope = axes.get_lines()
     x, y = phi.get_data()
