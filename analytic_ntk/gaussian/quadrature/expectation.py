@@ -25,8 +25,9 @@ NARROW = 0.004
 
 def _standardised(f: Pieces, q: arb, name: str) -> Scaled:
     if not q > 0:
-        given = f"{name} = {q.str(8)}"
-        raise DomainError(given, "a variance that is certainly positive", "raise the precision")
+        # a ball across 0 (a closed form that cancelled) asks for bits, not for another question
+        wrong = DomainError if q <= 0 else PrecisionError
+        raise wrong(f"{name} = {q.str(8)}", "a variance that is certainly positive", "raise the precision")
     return Scaled(f, q.sqrt())
 
 
@@ -63,7 +64,7 @@ def single(f: Pieces, g: Pieces, q: arb, scale: arb, goal_bits: int, even: bool 
     '0.3942944903978411744164598'
     """
     one = _standardised(f, q, "q")
-    other = Scaled(g, scale * one.scale)
+    other = Scaled(g, one.scale if scale == 1 else scale * one.scale)  # times 1 rounds: another ball
     rules = [panels.single_panels]
     if _is_analytic(one, other):
         rules.insert(1 if trapezoid.is_narrow(one, other, goal_bits) else 0, trapezoid.single_trapezoid)
