@@ -136,6 +136,30 @@ def test_a_shorter_sum_is_wider_and_still_right(name: str) -> None:
             assert all(a.overlaps(b) and a.rad() > b.rad() for a, b in zip(values, long, strict=True))
 
 
+@pytest.mark.parametrize("q", [1, 4])
+def test_rest_bounds_what_is_left_out(q: int) -> None:
+    """``sum e_n^2`` and ``sum n e_n^2`` beyond ``N = m - 1``, term by term: below ``R``, not far below."""
+    phi = Activation.parse("Piecewise((0, x < 0), (exp(x/4), True))")
+    with working_precision(128):
+        total = Ball().second_moment(phi.pieces, arb(q))
+        chosen = plan(phi.pieces, arb(q), total, 20)
+        assert chosen is not None
+        jumps = kinks.jumps_of(phi.pieces, chosen.order, arb(q).sqrt())
+        b, _ = kinks.coefficients_of_jumps(jumps, 60)
+        left = [s - t for s, t in zip(coefficients_at(phi.pieces, 60, arb(q), None, total), b, strict=True)]
+        cut = replace(chosen, length=chosen.order - 1)
+        for slopes in (False, True):
+            beyond = sum((n**slopes * e * e for n, e in enumerate(left) if n > cut.length), arb(0))
+            assert beyond < cut.rest(slopes) < 4 * beyond
+
+
+def test_derivatives_of_long_polynomials_are_formed() -> None:
+    """However many terms: a piecewise polynomial has no other plan than all of its derivatives."""
+    long = sp.Add(*(x**k / (k + 7) for k in range(100)))
+    assert sp.count_ops(long) > kinks.MAX_OPERATIONS
+    assert kinks.derivatives(long, 1) == sp.expand(sp.diff(long, x))
+
+
 # ------------------------------------------------------------------------------------ balls of q and r
 
 
@@ -155,6 +179,20 @@ def test_balls_hold_the_duals_of_everything_inside(name: str, middle: str) -> No
                     assert ball.overlaps(value) and ball.rad() < 0.01 / (1 - abs(r.mid()))
 
 
+@pytest.mark.parametrize("middle", ["1/2", "-9/10", "999/1000"])
+def test_the_radius_of_the_correlation_alone_is_enough(middle: str) -> None:
+    """With an exact variance nothing else covers what the duals move."""
+    phi = activations.hardtanh
+    with working_precision(128):
+        q, r = arb(1), arb(_dyadic(middle).mid(), 1e-4)
+        totals = Ball().second_moment(phi.pieces, q), Ball().second_moment(phi.derivative, q)
+        found = _sum_for(phi, q)
+        held = nodes._moved(found, totals, q, r)
+        for shift in (-1, 1):
+            at = arb((r.mid() + shift * r.rad() * 0.99).mid())
+            assert all(a.overlaps(b) for a, b in zip(held, found.at(at), strict=True))
+
+
 def test_a_ball_that_reaches_one_is_finite_and_right() -> None:
     phi = activations.softsign
     with working_precision(128):
@@ -165,7 +203,8 @@ def test_a_ball_that_reaches_one_is_finite_and_right() -> None:
             assert ball.overlaps(total) and ball.overlaps(value) and ball.rad() < 1e-3
         everything = nodes._moved(found, totals, q, arb(-1, 1e-9))
         assert all(
-            ball.contains(0) and ball.overlaps(-total) for ball, total in zip(everything, totals, strict=True)
+            ball.is_finite() and ball.contains(0) and ball.overlaps(-total)
+            for ball, total in zip(everything, totals, strict=True)
         )
 
 
@@ -259,8 +298,10 @@ def test_digits_out_of_reach_are_refused_soon() -> None:
     assert time.process_time() - start < 20
 
 
-def test_narrow_functions_are_refused_soon() -> None:
-    """``exp(-50|x|)``: too long a sum, and a closed form that loses every digit."""
+def test_narrow_functions_have_their_digits() -> None:
+    """``exp(-50|x|)``: too long a sum; the closed form multiplies ``exp(2500)`` by a ``Phi2`` as small."""
     network = Network.mlp(Activation.parse("exp(-50*Abs(x))"), 1, 1, 0)
-    with pytest.raises(PrecisionError, match="kernel values to"):
-        spectrum.sphere(network, 3, 2, digits=8)
+    found = spectrum.sphere(network, 3, 2, digits=8)
+    assert found.method == "quadrature" and all(e.digits >= 8 for e in found.enclosures())
+    for degree in (0, 2):
+        assert found.floats()[degree] == pytest.approx(_by_legendre(network, degree), rel=1e-8)

@@ -64,7 +64,8 @@ def derivatives(part: sp.Expr, order: int) -> sp.Expr | None:
     found = sp.diff(below, x)
     expanded = sp.expand(found)
     shorter = min(found, expanded, key=sp.count_ops)
-    return shorter if sp.count_ops(shorter) <= MAX_OPERATIONS else None
+    short = shorter.is_polynomial(x) or sp.count_ops(shorter) <= MAX_OPERATIONS  # polynomials only shrink
+    return shorter if short else None
 
 
 def order_of_polynomials(pieces: Pieces) -> int | None:
