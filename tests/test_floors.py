@@ -88,6 +88,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "systems.series",
     )),
     ("meanfield: the limit of many layers", (
+        "meanfield.interpolation",
         "meanfield.maps",
         "meanfield.fixed",
         "meanfield.limits",

@@ -28,6 +28,7 @@ from analytic_ntk.meanfield import (
     tune,
 )
 from analytic_ntk.meanfield import fixed as fixed_module
+from analytic_ntk.meanfield.interpolation import Moments, MomentsBetween, Monotone
 from analytic_ntk.report.meanfield_plot import correlation_curve, edge_curve, phase_figure
 
 ALL = activations.all_activations()
@@ -163,6 +164,56 @@ def test_saboteur_a_law_that_is_too_strong_is_caught() -> None:
         assert not inside >= ends[0]  # it falls: "at least the value at the left end" is false
         root = (high / low).sqrt()
         assert ends[0] / root <= inside <= ends[1] * root
+
+
+@pytest.mark.parametrize("name", ["tanh", "gelu", "silu", "gaussian", "relu6", "exp", "hardtanh", "sign"])
+def test_moments_between_two_variances_are_those_computed_there(name: str) -> None:
+    system = VarianceMap.of(ALL[name], 1, 0)
+    with working_precision(80):
+        for low, high in ((0.25, 0.375), (1.0, 1.5), (2.0, 2.5)):
+            ends = arb(low), arb(high)
+            between = MomentsBetween.of(*ends, *(system.moments(q) for q in ends))
+            for q in map(arb, np.linspace(low, high, 6).tolist()):
+                truth, found = system.moments(q), between.at(q)
+                assert all(f.overlaps(m) for f, m in zip(found, truth, strict=True))
+                assert found[0].rad() < truth[0] / 50 and found[1].rad() < truth[1] / 4
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_a_completely_monotone_function_is_enclosed(order: int) -> None:
+    """``1/s``, the transform of 1, between 1 and 3/2: derivatives ``(-1)^k k!/s^(k+1)``."""
+    with working_precision(200):
+        low, high = arb(1), arb(3) / 2
+        ends = ([(-1) ** k * math.factorial(k) / s ** (k + 1) for k in range(order)] for s in (low, high))
+        reciprocal = Monotone.of(low, high, *ends)
+        radii = []
+        for s in (arb(tenths) / 10 for tenths in range(10, 16)):
+            found = reciprocal.at(s)
+            assert found.contains(1 / s)
+            radii.append(found.rad())
+        assert max(radii) < arb(10) ** -order * 2
+
+
+def test_saboteur_a_function_that_is_not_completely_monotone_escapes() -> None:
+    with working_precision(200):
+        low, high, middle = arb(1), arb(3), arb(2)
+        ends = ([s.sin(), s.cos(), -s.sin()] for s in (low, high))
+        assert not Monotone.of(low, high, *ends).at(middle).overlaps(middle.sin())
+
+
+def test_few_expectations_are_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SiLU keeps ``V - q`` near 0 up to 100: halving alone takes over a hundred places."""
+    places: list[arb] = []
+    honest = VarianceMap.moments
+
+    def noted(self: VarianceMap, q: arb) -> Moments:
+        places.append(q)
+        return honest(self, q)
+
+    monkeypatch.setattr(VarianceMap, "moments", noted)
+    with working_precision(fixed_module.SEARCH_BITS):
+        brackets, undecided = fixed_module._search(VarianceMap.of(activations.silu, 2, "1/10"), 0.01, 100.0)
+    assert len(brackets) == 1 and not undecided and len(places) < 30
 
 
 def test_saboteur_a_map_off_by_one_percent_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

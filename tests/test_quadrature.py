@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 
 import mpmath as mp
 import pytest
@@ -482,3 +483,25 @@ def test_zero_function() -> None:
         assert single(zero, TANH, arb(1), arb(1), 60) == 0
         assert double(zero, TANH, arb(1), arb(1), arb(0.5), 60) == 0
         assert all(a == 0 for a in hermite(zero, arb(1), 3, 60))
+
+
+def test_a_square_is_evaluated_once_even_where_the_variance_is_a_ball(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = 0
+    honest = Scaled.values
+
+    def counted(self: Scaled, points: Sequence[arb]) -> list[arb]:
+        nonlocal calls
+        calls += len(points) > 100  # the rule itself, not the rough magnitudes before it
+        return honest(self, points)
+
+    monkeypatch.setattr(Scaled, "values", counted)
+    monkeypatch.setattr(tails, "magnitude", lambda f: arb(1) / 2)
+    with working_precision(100):
+        q = arb(2) / 3
+        assert q.rad() > 0
+        single(TANH, TANH, q, arb(1), 90)
+        assert calls == 1
+        single(TANH, TANH, q, -arb(1), 90)
+        assert calls == 3

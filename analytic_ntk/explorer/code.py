@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -58,6 +59,7 @@ class _Numpy(SciPyPrinter):
         return f"{expr.p}/{expr.q}" if max(abs(expr.p), expr.q) < 2**53 else repr(float(expr))
 
 
+@lru_cache(maxsize=64)  # asked for by each program
 def plain(expression: sp.Expr) -> sp.Expr:
     """With functions that sympy itself knows, save ``Phi2`` (and ``re``, left as it stands).
 
@@ -92,6 +94,7 @@ def sympy_code(expression: sp.Expr) -> str:
     return "\n".join([*lines, _Sympy().doprint(shown)])
 
 
+@lru_cache(maxsize=64)
 def numpy_expression(expression: sp.Expr) -> str:
     """The expression for numpy arrays, with full names.
 

@@ -182,15 +182,22 @@ def tidied(raw: sp.Expr) -> sp.Expr:
     expanded = sp.expand(merge_reflections(_gather_exponentials(raw)))
     if sp.count_ops(expanded) > 8 * MAX_OPERATIONS:
         return min((raw, sp.factor_terms(raw)), key=_length)
-    candidates = [raw, expanded, sp.factor_terms(expanded), _collected(expanded, sp.factor_terms)]
+    candidates = [raw, expanded, _factor_terms(expanded), _collected(expanded, _factor_terms)]
     over_pi = sp.expand(2 * sp.pi * expanded)
-    candidates.append(sp.collect(over_pi, q12, func=sp.factor_terms) / (2 * sp.pi))
+    candidates.append(sp.collect(over_pi, q12, func=_factor_terms) / (2 * sp.pi))
     if sp.count_ops(expanded) < 150:
         candidates.append(_collected(expanded, _factored))
+    candidates = list(dict.fromkeys(candidates))
     candidates += [sp.powsimp(candidate) for candidate in candidates]
     return min(candidates, key=_length)
 
 
+@lru_cache(maxsize=1024)  # the rewritings share most of their coefficients
+def _factor_terms(coefficient: sp.Expr) -> sp.Expr:
+    return sp.factor_terms(coefficient)
+
+
+@lru_cache(maxsize=1024)
 def _factored(coefficient: sp.Expr) -> sp.Expr:
     """In lowest terms, unless a function is left: factoring takes exp(400 q) for a 400th power."""
     return coefficient if coefficient.has(sp.Function) else sp.factor(coefficient)
@@ -206,7 +213,7 @@ def _collected(expr: sp.Expr, tidy: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
     atoms = sorted(expr.atoms(*ATOMS, sp.asin) | roots, key=sp.default_sort_key)
     if not atoms:
         return tidy(expr)
-    return sp.factor_terms(sp.collect(expr, atoms, func=tidy))
+    return _factor_terms(sp.collect(expr, atoms, func=tidy))
 
 
 def _gather_exponentials(expr: sp.Expr) -> sp.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Protocol
 
 import sympy as sp
@@ -70,7 +71,7 @@ class Symbolic:
 
     def tidy(self, value: sp.Expr) -> sp.Expr:
         """Rational functions of the covariance in lowest terms: nested fractions never cancel later."""
-        return sp.factor(value) if value.free_symbols and not value.has(sp.I) else value
+        return _factored(value) if value.free_symbols and not value.has(sp.I) else value
 
     def gather(self, value: sp.Expr) -> sp.Expr:
         """A linear combination of atoms (dummies) with each coefficient in lowest terms.
@@ -82,8 +83,13 @@ class Symbolic:
         return sp.Add(*(atom * _short(sp.diff(value, atom)) for atom in atoms)) if atoms else value
 
 
+@lru_cache(maxsize=1024)  # the recursion meets the same few again and again
+def _factored(value: sp.Expr) -> sp.Expr:
+    return sp.factor(value)
+
+
 def _short(coefficient: sp.Expr) -> sp.Expr:
-    factored = sp.factor(coefficient) if sp.count_ops(coefficient) < 150 else coefficient
+    factored = _factored(coefficient) if sp.count_ops(coefficient) < 150 else coefficient
     return min(factored, coefficient, key=sp.count_ops)
 
 

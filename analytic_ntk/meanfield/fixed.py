@@ -1,7 +1,8 @@
 """Fixed points of the variance map, each enclosed, all of them found.
 
 On ``[low, largest]`` cells are split until each is shown to hold no fixed point, or ``V - q`` to be monotone
-there; a sign change at the ends of a monotone cell is one fixed point. Near 0 the limits of ``phi`` or
+there; a sign change at the ends of a monotone cell is one fixed point. Expectations are computed at few
+places and enclosed in between. Near 0 the limits of ``phi`` or
 ``phi'`` decide. Nothing rests on sampled values.
 """
 
@@ -14,7 +15,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 import sympy as sp
-from flint import arb
+from flint import arb, ctx
 
 from analytic_ntk.activation import Activation, constant
 from analytic_ntk.arithmetic.interpret import compile_ball, exact_ball
@@ -24,13 +25,16 @@ from analytic_ntk.enclosure import Enclosure
 from analytic_ntk.errors import DomainError, PrecisionError
 from analytic_ntk.exact import ExactNumber
 from analytic_ntk.gaussian.pieces import Pieces
+from analytic_ntk.meanfield.interpolation import Moments, MomentsBetween
 from analytic_ntk.meanfield.maps import VarianceMap, require_digits, sides
 from analytic_ntk.notation import q11, x
 
 Value: TypeAlias = sp.Expr | Enclosure
 SEARCH_BITS = 60
-_MAX_CELLS = 1_200
+_MAX_CELLS = 400
 """What is left after so many cells, the widest taken first, is undecided."""
+_HALVINGS = 6
+"""How often a cell is halved on the strength of its ends alone, before moments are computed inside it."""
 
 
 @dataclass(frozen=True)
@@ -214,9 +218,9 @@ def _search(
     system: VarianceMap, low: float, high: float
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
     """Brackets of one fixed point each, and the intervals left undecided."""
-    known: dict[float, tuple[arb, arb, arb]] = {}
+    known: dict[float, Moments] = {}
 
-    def moments(q: float) -> tuple[arb, arb, arb]:
+    def moments(q: float) -> Moments:
         if q not in known:
             known[q] = system.moments(arb(q))
         return known[q]
@@ -227,7 +231,25 @@ def _search(
         if not queue:
             break
         a, b = queue.popleft()
-        gap, slope = system.between(arb(a), arb(b), moments(a), moments(b))
+        found = _decided(system, a, b, moments(a), moments(b))
+        if found is None:
+            middle = _middle(a, b)
+            queue += [(a, middle), (middle, b)]
+        else:
+            brackets += found
+    return sorted(brackets), sorted(queue)
+
+
+def _decided(
+    system: VarianceMap, low: float, high: float, at_low: Moments, at_high: Moments
+) -> list[tuple[float, float]] | None:
+    """The brackets in a cell, from the moments at its ends alone; ``None`` where they do not tell."""
+    inside = MomentsBetween.of(arb(low), arb(high), at_low, at_high)
+    brackets: list[tuple[float, float]] = []
+    stack = [(low, high, at_low, at_high, _HALVINGS)]
+    while stack:
+        a, b, at_a, at_b, left = stack.pop()
+        gap, slope = system.between(arb(a), arb(b), at_a, at_b)
         if gap > 0 or gap < 0:
             continue
         if slope > 1 or slope < 1:
@@ -236,9 +258,16 @@ def _search(
                 if signs[0] != signs[1]:
                     brackets.append((a, b))
                 continue
-        middle = (a * b) ** 0.5 if b / a > 1.5 else (a + b) * 0.5
-        queue += [(a, middle), (middle, b)]
-    return sorted(brackets), sorted(queue)
+        if not left:
+            return None
+        middle = _middle(a, b)
+        at_middle = inside.at(arb(middle))
+        stack += [(a, middle, at_a, at_middle, left - 1), (middle, b, at_middle, at_b, left - 1)]
+    return brackets
+
+
+def _middle(a: float, b: float) -> float:
+    return (a * b) ** 0.5 if b / a > 1.5 else (a + b) * 0.5
 
 
 def _sign(system: VarianceMap, q: float) -> int:
@@ -257,23 +286,32 @@ def _joined(intervals: list[tuple[float, float]]) -> tuple[tuple[Fraction, Fract
 
 
 def _refine(system: VarianceMap, bracket: tuple[float, float], digits: int) -> FixedPoint:
-    """Newton's method at the midpoints; a sign change around the last iterate proves it."""
-    low, high = arb(bracket[0]), arb(bracket[1])
+    """Newton's method, with few digits first; a sign change around the last iterate proves it."""
+    start, end = arb(bracket[0]), arb(bracket[1])
+    with working_precision(SEARCH_BITS):
+        q = _newton(system, arb(((start + end) / 2).mid()), start, end, arb(2) ** -(SEARCH_BITS // 2))
     with working_precision(bits_for(digits) + 80):
-        start, end, width = low, high, (arb(10) ** -digits).mid() / 4
-        rising = bool(system.at(high) > high)
-        q = arb(((low + high) / 2).mid())
-        for _ in range(200):
-            gap = system.at(q) - q
-            low, high = (low, q) if bool(gap > 0) == rising else (q, high)
-            newton = arb((q - gap / (system.slope(q) - 1)).mid())
-            close = abs(newton - q) < q * width / 16
-            q = newton if close or low < newton < high else arb(((low + high) / 2).mid())
-            if close:
-                break
+        width = (arb(10) ** -digits).mid() / 4
+        q = _newton(system, q, start, end, width / 16)
         below, above = (arb((q * (1 + side * width)).mid()) for side in (-1, 1))
         signs = [system.at(end) - end for end in (below, above)]
         if not (start <= below and above <= end and ((signs[0] > 0 > signs[1]) or (signs[0] < 0 < signs[1]))):
             raise PrecisionError(f"a fixed point near {q.str(8)}", f"{digits} digits of it", "ask for fewer")
         value = below.union(above)
         return FixedPoint(Enclosure.of(value), Enclosure.of(system.slope(value)))
+
+
+def _newton(system: VarianceMap, q: arb, low: arb, high: arb, width: arb) -> arb:
+    """From ``q`` to a step below ``width q``, halving the bracket where a step leaves it."""
+    rising = _sign(system, float(high)) > 0
+    for _ in range(200):
+        gap = system.at(q) - q
+        low, high = (low, q) if bool(gap > 0) == rising else (q, high)
+        with working_precision(max(SEARCH_BITS, int(ctx.prec) // 2)):  # as many digits as a step can use
+            slope = system.slope(q)
+        newton = arb((q - gap / (slope - 1)).mid())
+        close = abs(newton - q) < q * width
+        q = newton if close or low < newton < high else arb(((low + high) / 2).mid())
+        if close:
+            break
+    return q

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
-from flint import arb
+from flint import arb, ctx
 from numpy.typing import ArrayLike, NDArray
 
 from analytic_ntk.activation import Activation, constant
@@ -206,7 +206,7 @@ def deep_limit(
             return DeepLimit(system, q, slope, chi, found, None if linear else sp.S.One, chi)
         if found is Phase.ORDER:
             return DeepLimit(system, q, slope, chi, found, sp.S.One, chi, _ntk(q, sp.S.One, chi))
-        correlation, chi_c = _below_one(system, ball, digits)
+        correlation, chi_c = _fewest_bits(system, ball, digits)
         tangent = chi_c if activation.is_continuous else _tangent(system, ball, ball_of(correlation))
         return DeepLimit(system, q, slope, chi, found, correlation, chi_c, _ntk(q, correlation, tangent))
 
@@ -415,6 +415,15 @@ def _phase(chi: Value) -> Phase:
 
 
 # ------------------------------------------------------------------------------------ the correlation
+
+
+def _fewest_bits(system: VarianceMap, q: arb, digits: int) -> tuple[Value, Value]:
+    """:func:`_below_one`, with all the bits at hand only where fewer do not tell: near the edge of chaos."""
+    try:
+        with working_precision(min(int(ctx.prec), bits_for(digits) + 40)):
+            return _below_one(system, q, digits)
+    except PrecisionError:
+        return _below_one(system, q, digits)
 
 
 def _below_one(system: VarianceMap, q: arb, digits: int) -> tuple[Value, Value]:

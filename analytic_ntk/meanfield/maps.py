@@ -23,6 +23,7 @@ from analytic_ntk.errors import DomainError, NoClosedFormError
 from analytic_ntk.exact import ExactNumber
 from analytic_ntk.gaussian.closed_form import second_moment_formula
 from analytic_ntk.gaussian.pieces import Pieces
+from analytic_ntk.meanfield.interpolation import Moments
 from analytic_ntk.notation import q11, x
 from analytic_ntk.systems.ball import Ball, canonical, check_growth
 
@@ -50,7 +51,7 @@ class VarianceMap(Shown):
             raise DomainError(f"bias_variance = {bias}", "a number >= 0", "variances are given")
         return cls(activation, weight, bias)
 
-    def moments(self, q: arb) -> tuple[arb, arb, arb]:
+    def moments(self, q: arb) -> Moments:
         """``M_0, M_1, M_2`` for a ball ``q > 0``."""
         check_growth(self.activation, q)
         one = self.activation.pieces
@@ -78,9 +79,7 @@ class VarianceMap(Shown):
         check_growth(self.activation, q)
         return exact_ball(self.weight).real * Ball().second_moment(self.activation.derivative, q)
 
-    def between(
-        self, low: arb, high: arb, at_low: tuple[arb, arb, arb], at_high: tuple[arb, arb, arb]
-    ) -> tuple[arb, arb]:
+    def between(self, low: arb, high: arb, at_low: Moments, at_high: Moments) -> tuple[arb, arb]:
         """Enclosures of ``V - q`` and ``V'`` on ``[low, high]`` from :meth:`moments` at the two ends.
 
         Of the bounds at hand (monotony; the mean value theorem from either end) the one farthest from 0,

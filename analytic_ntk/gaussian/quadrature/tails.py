@@ -9,7 +9,7 @@ from flint import arb
 
 from analytic_ntk.arithmetic.precision import working_precision
 from analytic_ntk.errors import DomainError, PrecisionError
-from analytic_ntk.gaussian.quadrature.scaled import BOUND_BITS, Growth, Scaled, up, upper
+from analytic_ntk.gaussian.quadrature.scaled import BOUND_BITS, Growth, Scaled, same_function, up, upper
 
 CRAMER = arb("1.0865")
 """``|h_n(x)| <= CRAMER * exp(x^2 / 4)`` for the normalised Hermite polynomials (Cramer)."""
@@ -106,7 +106,9 @@ def magnitude(f: Scaled) -> arb:
 def goal_radius(f: Scaled, g: Scaled, goal_bits: int) -> arb:
     """The radius asked for: ``2^-goal_bits sqrt(E f^2 E g^2)``, roughly."""
     with working_precision(BOUND_BITS):
-        return (magnitude(f) * magnitude(g) * arb(2) ** -goal_bits).mid()
+        one = magnitude(f)
+        other = one if same_function(f, g) else magnitude(g)
+        return (one * other * arb(2) ** -goal_bits).mid()
 
 
 def require_finite(bound: arb, what: str) -> arb:

@@ -98,6 +98,8 @@ def top_height(factors: list[Scaled], radius: float, cap: float) -> float:
 
 def multiply(factors: list[Scaled]) -> Function:
     functions = [f.part(0) for f in factors]
+    if len(factors) == 2 and same_function(*factors):
+        return lambda z: _square(functions[0](z))
 
     def run(z: Ball) -> Ball:
         value = functions[0](z)
@@ -106,6 +108,10 @@ def multiply(factors: list[Scaled]) -> Function:
         return value
 
     return run
+
+
+def _square(value: Ball) -> Ball:
+    return value * value
 
 
 def grows(curvature: arb) -> Callable[[float], arb]:
