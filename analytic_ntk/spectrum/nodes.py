@@ -96,6 +96,8 @@ def _kinked(phi: Pieces, derivative: Pieces, key: Exactly, bits: int, dim: int) 
     """The sum at the midpoint of the variance; ``None`` where there is none, or a closed form is better."""
     with working_precision(bits):
         totals = _second_moment(phi, key, bits), _second_moment(derivative, key, bits)
+        if not totals[0] > 0:  # nothing that these bits can tell from 0
+            return None
         q, goal = arb(_ball(key).mid()), bits - _LOST_BITS - _SPARE_BITS // 2
         chosen = plan(phi, q, totals[0], goal, dim)
         if chosen is None or (has_real_terms(phi) and chosen.bits + spared_bits(chosen.length, dim) < goal):
