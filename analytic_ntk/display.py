@@ -10,6 +10,7 @@ import decimal
 import math
 import re
 import textwrap
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -70,11 +71,12 @@ class Shown:
         printer.text(type(self).__name__ if cycle else str(self))
 
 
-class Typeset:
+class Typeset(ABC):
     """What has a formula: ``latex()`` gives it, notebooks typeset it. A very long one is left as text."""
 
+    @abstractmethod
     def latex(self) -> str:
-        raise NotImplementedError
+        """The formula in LaTeX."""
 
     def _repr_latex_(self) -> str | None:
         return typeset(self.latex())

@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from html import escape
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import style
 import sympy as sp
@@ -33,9 +34,6 @@ from analytic_ntk.report.sections import Table
 DOCS = Path(__file__).resolve().parent
 FOLDER = DOCS / "atlas"
 ADDRESSES = DOCS / "atlas_addresses.txt"
-SLOW = ("softsign", "gelu_tanh", "mish", "quick_gelu", "swish", "hardswish", "relu6")
-"""Made first, so that no core is left alone with one of them."""
-
 LINE = 200
 """A sum whose LaTeX has more characters is broken into lines."""
 LONG = 3_000
@@ -136,11 +134,10 @@ def latex_of(expression: sp.Expr) -> str:
     return str(sp.latex(expression, symbol_names=LATEX_NAMES, inv_trig_style="full"))
 
 
-def publication(item: dict[str, object]) -> str:
+def publication(item: dict[str, Any]) -> str:
     """A line of the references, with links."""
     cited = {name: value for name, value in item.items() if name != "for"}
-    reference, uses = Reference(**cited), item["for"]  # type: ignore[arg-type]
-    assert isinstance(uses, list)
+    reference, uses = Reference(**cited), item["for"]
     text = escaped(str(reference))
     for shown, target in reference.links:
         text = text.replace(escaped(shown), f"[{escaped(shown)}]({target})")
@@ -221,7 +218,7 @@ def write_all(run: Callable[..., Iterable[str]] = map) -> None:
         for old in FOLDER.iterdir():
             old.unlink()
     missing = [name for name in names if not (FOLDER / f"{name}.md").exists()]
-    list(run(write, sorted(missing, key=lambda name: name not in SLOW)))
+    list(run(write, missing))
     rows = [(FOLDER / f"{name}.row").read_text(encoding="utf-8") for name in names]
     lines = [f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|", *rows]
     (FOLDER / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

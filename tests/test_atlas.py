@@ -163,7 +163,9 @@ def disagreements(name: str, data: dict[str, Any]) -> list[str]:
             wrong.append(f"{what}: {found}, not {expected}")
 
     def coefficient(g: Real, n: int) -> Any:
-        probabilists = lambda z: mp.hermite(n, z / mp.sqrt(2)) / mp.sqrt(2) ** n  # noqa: E731
+        def probabilists(z: Any) -> Any:
+            return mp.hermite(n, z / mp.sqrt(2)) / mp.sqrt(2) ** n
+
         return mean(lambda z: g(z) * probabilists(z)) / mp.sqrt(mp.factorial(n))
 
     before = mp.mpf(0)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from inspect import signature
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -372,8 +373,8 @@ def run_copied(found: Typeset, values: dict[str, sp.Expr]) -> tuple[complex, com
     by_sympy = sp.sympify(space["found"]).subs({names[n]: v for n, v in values.items() if n in names})
     exec(found.numpy, space)
     (function,) = [v for k, v in space.items() if f"def {k}(" in found.numpy and k != "Phi2"]
-    arguments = function.__code__.co_varnames[: function.__code__.co_argcount]  # type: ignore[attr-defined]
-    by_numpy = function(*(np.array([float(values[n])]) for n in arguments))  # type: ignore[operator]
+    assert callable(function)
+    by_numpy = function(*(np.array([float(values[n])]) for n in signature(function).parameters))
     assert by_numpy.shape == (1,)
     return complex(by_sympy.evalf(20)), complex(by_numpy[0])
 

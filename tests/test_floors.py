@@ -224,8 +224,8 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("report: data first, then renderings", (
         "report.files report.data report.curves",
         "report.sections report.plots report.formulas report.meanfield_plot",
-        "report.escape_plot report.memorization_plot",
-        "report.overparameterization_plot report.spectrum_plot report.finite_width_plot",
+        "report.escape_plot",
+        "report.spectrum_plot report.finite_width_plot",
         "report.decay_plot report.learning_plot report.builder report.terminal",
         "report.html report.catalogue",
         "report",

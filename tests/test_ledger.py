@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -30,6 +28,7 @@ from proofs_check.claim import (
 from proofs_check.ledger import claims
 from proofs_check.ledger.rank_ntk_eq_monomials import CASES
 from proofs_check.verdict import Verdict
+from tests.pages import program
 
 ROOT = Path(__file__).resolve().parent.parent
 CLAIMS = list(claims().values())
@@ -208,14 +207,6 @@ def test_a_changed_verdict_is_not_as_documented() -> None:
 # --------------------------------------------------------------------------------- the page
 
 
-def _generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate_ledger", ROOT / "docs" / "generate_ledger.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def _sections() -> dict[str, str]:
     text = (ROOT / "docs" / "ledger.md").read_text(encoding="utf-8")
     _, *blocks = re.split(r"^## ", text, flags=re.MULTILINE)
@@ -224,7 +215,7 @@ def _sections() -> dict[str, str]:
 
 def test_the_page_is_current() -> None:
     """As a run would write it, but for the cases: those need the run."""
-    generator, sections = _generator(), _sections()
+    generator, sections = program("generate_ledger"), _sections()
     assert list(sections) == IDS
     whole = (ROOT / "docs" / "ledger.md").read_text(encoding="utf-8")
     for claim in CLAIMS:
@@ -241,6 +232,6 @@ def test_the_page_is_current() -> None:
 
 @pytest.mark.slow
 def test_the_whole_ledger_comes_out_as_on_the_page() -> None:
-    generator = _generator()
+    generator = program("generate_ledger")
     text = generator.page(generator.outcomes(claims()))
     assert text == (ROOT / "docs" / "ledger.md").read_text(encoding="utf-8")

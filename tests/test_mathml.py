@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from tests.pages import DOCS, program
 
 pytest.importorskip("latex2mathml")
 pytest.importorskip("sphinx")
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
 CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 DISPLAYED = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 INLINE = re.compile(r"(?<!\\)\$([^$]+?)\$")
 
 
-def _module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mathml", DOCS / "mathml.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MATHML = _module()
+MATHML = program("mathml")
 
 
 def _shape(latex: str, display: str = "inline") -> str:

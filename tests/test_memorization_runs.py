@@ -13,7 +13,7 @@ from scipy.stats import t as student
 
 from analytic_ntk import Network, activations
 from analytic_ntk.errors import DomainError
-from analytic_ntk.report.memorization_plot import phase_plot, scaling_plot
+from analytic_ntk.report.plots import picture
 from analytic_ntk.theory import memorization
 from analytic_ntk.theory.memorization import draw, fit, log_slope, phase, scaling
 from tests.test_cli import run
@@ -233,7 +233,7 @@ def test_the_boundary_is_the_line_of_parameters(tmp_path: Path) -> None:
     assert again == found
     with pytest.raises(DomainError, match="another question"):
         phase(activations.tanh, 3, dims=[6], ratios=[2], seeds=3, checkpoint=place)
-    assert phase_plot(found) == phase_plot(again) and "<svg" in phase_plot(found)
+    assert picture(found.plot) == picture(again.plot) and "<svg" in picture(found.plot)
 
 
 # ------------------------------------------------------------------------------------ the command
@@ -285,6 +285,6 @@ def test_scaling_and_phase_on_the_command_line(tmp_path: Path) -> None:
 
 def test_pictures_repeat() -> None:
     found = scaling(activations.sigmoid, 2, **SIZES)
-    assert scaling_plot(found) == scaling_plot(scaling(activations.sigmoid, 2, **SIZES))
+    assert picture(found.plot) == picture(scaling(activations.sigmoid, 2, **SIZES).plot)
     empty = memorization.scaling(activations.tanh, 1, dims=[2], samples=[50], seeds=1)
-    assert "<svg" in scaling_plot(empty)
+    assert "<svg" in picture(empty.plot)

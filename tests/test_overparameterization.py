@@ -19,7 +19,7 @@ from analytic_ntk.bounds import Zonal, khatri_rao_bound
 from analytic_ntk.cli import app
 from analytic_ntk.errors import DomainError, PrecisionError, UndecidedError
 from analytic_ntk.positivity.rounded import Rounded
-from analytic_ntk.report.overparameterization_plot import ratio_plot
+from analytic_ntk.report.plots import picture
 from analytic_ntk.theory.overparameterization import (
     Certificate,
     FeedForward,
@@ -597,7 +597,7 @@ def test_training_error_stays_zero_and_the_test_error_falls_with_the_ratio() -> 
     found = ratio_experiment(activations.tanh, task, (1 / 16, 16), 16.0, 100, seeds=2, tolerance=1e-3)
     assert found.train.max() <= 1e-3
     assert found.test[1].mean() < 0.85 * found.test[0].mean()
-    assert ratio_plot(found).startswith("<?xml") and ratio_plot(found) == ratio_plot(found)
+    assert picture(found.plot).startswith("<?xml") and picture(found.plot) == picture(found.plot)
     lines = found.table().splitlines()
     assert len(lines) == 3 and "omega_2/omega_1" in lines[0]
 

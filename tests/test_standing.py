@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from proofs_check.ledger import claims
+from tests.pages import program
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def _standing() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("standing", ROOT / "docs" / "standing.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-STANDING = _standing()
+STANDING = program("standing")
 LEDGER = (ROOT / "docs" / "ledger.md").read_text(encoding="utf-8")
 PAGES = [("theory", page) for page in STANDING.FAMILIES] + [("", page) for page in STANDING.PAPERS]
 

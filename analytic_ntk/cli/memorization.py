@@ -189,9 +189,9 @@ def _many(
                 checkpoint, bar,
             )  # fmt: skip
     if plot is not None:
-        from analytic_ntk.report.memorization_plot import phase_plot, scaling_plot
+        from analytic_ntk.report.plots import picture
 
-        write_file(plot, (scaling_plot(law) if what is What.scaling else phase_plot(grid)).encode())
+        write_file(plot, picture(law.plot if what is What.scaling else grid.plot).encode())
     if what is What.scaling:
         return _scaling_section(phi, law), _scaling_json(law)
     return _phase_section(phi, grid), _phase_json(grid)

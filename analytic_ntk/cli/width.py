@@ -97,9 +97,9 @@ def width(
             notes += _growth_lines(growth)
             answer["growth"] = _growth_json(growth)
             if plot is not None:
-                from analytic_ntk.report.overparameterization_plot import growth_plot
+                from analytic_ntk.report.plots import picture
 
-                write_file(plot, growth_plot(growth).encode())
+                write_file(plot, picture(growth.plot).encode())
         if as_json:
             print_json(answer)
         else:

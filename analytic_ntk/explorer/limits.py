@@ -93,7 +93,7 @@ def one_by_one(
             found: Panel | Exception
             try:
                 found = pool.apply_async(compute, (subject, view)).get(subject.seconds)
-            except Exception as error:
+            except Exception as error:  # whatever a panel raises is what there is to say of it
                 found = error
                 if isinstance(error, multiprocessing.TimeoutError):
                     pool.terminate()
