@@ -20,7 +20,7 @@ from analytic_ntk.gaussian import quadrature
 from analytic_ntk.gaussian.pieces import Pieces
 from analytic_ntk.notation import x
 from analytic_ntk.spectrum import kinks, nodes
-from analytic_ntk.spectrum.kinks import Jumps, KinkSum, kink_sum, plan
+from analytic_ntk.spectrum.kinks import Jumps, KinkSum, Plan, kink_sum, plan
 from analytic_ntk.systems.ball import Ball
 from analytic_ntk.systems.series import coefficients_at
 
@@ -316,3 +316,15 @@ def test_a_function_that_vanishes_where_the_weight_is() -> None:
     u = 10 * (np.sqrt(2) + (nodes + 1) / 4)
     tail = np.sum(weights / 4 * 10 * (2 * u / 10 + 1) ** 2 * np.exp(-(u**2) / 2)) / np.sqrt(2 * np.pi)
     assert float(found.trace) == pytest.approx(2 * tail / 100, rel=1e-10)
+
+
+def test_the_rest_is_attained() -> None:
+    """One coefficient is left out, ``a = 2``, ``b = 3``: ``|a^2 - b^2| = 5``, the most for ``A = 4, R = 1``."""
+
+    class Known(Plan):
+        def rest(self, slopes: bool) -> arb:
+            return arb(1)
+
+    with working_precision(80):
+        left_out = kinks._sum([arb(1)], (), arb(1), (arb(1 + 2**2), arb(2**2)), Known(1, 0, arb(1)))[2]
+        assert all(arb(3**2 - 2**2) <= rest < arb(5) + arb(2) ** -60 for rest in left_out)
