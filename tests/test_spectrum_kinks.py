@@ -319,7 +319,7 @@ def test_a_function_that_vanishes_where_the_weight_is() -> None:
 
 
 def test_the_rest_is_attained() -> None:
-    """One coefficient is left out, ``a = 2``, ``b = 3``: ``|a^2 - b^2| = 5``, the most for ``A = 4, R = 1``."""
+    """One coefficient left out, ``a = 2``, ``b = 3``: ``|a^2 - b^2| = 5``, the most at ``A = 4, R = 1``."""
 
     class Known(Plan):
         def rest(self, slopes: bool) -> arb:
